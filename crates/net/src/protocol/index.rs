@@ -1,0 +1,62 @@
+//! `remuda/index/1`: providers announce themselves to an indexer, clients read the list.
+//!
+//! One bidirectional stream a request.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use remuda_types::{Announcement, Signed};
+
+/// The protocol's name and version.
+pub const ALPN: &[u8] = b"remuda/index/1";
+
+/// The largest frame either side accepts, in bytes.
+pub const FRAME_BYTES_MAX: usize = 8 << 20;
+
+/// How sure the indexer is that a provider lives. Missing information is not failure.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize,
+)]
+pub enum Liveness {
+    /// It announced itself lately.
+    Connected,
+    /// It has been silent for a little while.
+    Unknown,
+    /// It has been silent for long.
+    Lost,
+}
+
+/// A provider in the list.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Listing {
+    /// What the provider last announced, with its signature.
+    pub announcement: Signed<Announcement>,
+    /// How sure the indexer is that it lives.
+    pub liveness: Liveness,
+}
+
+/// What an indexer is asked.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Request {
+    /// A provider announces itself.
+    Announce(Box<Signed<Announcement>>),
+    /// A client wants all providers.
+    List,
+}
+
+/// What an indexer answers.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Response {
+    /// The announcement was taken in.
+    Announced {
+        /// After how long the provider should announce again, in milliseconds.
+        renew_after_ms: u32,
+    },
+    /// All providers.
+    Listings(Vec<Listing>),
+    /// The request was refused.
+    Refused {
+        /// A stable name for the reason.
+        code: String,
+        /// What helps.
+        message: String,
+    },
+}
