@@ -2,6 +2,11 @@
 //! language model in a worker process ([`worker`], [`llm`]) or any OpenAI-compatible server
 //! ([`upstream`]).
 
+pub mod chat;
+pub mod constraint;
+pub mod text;
+pub mod upstream;
+
 use std::fmt;
 use std::pin::Pin;
 
