@@ -12,9 +12,7 @@ pub const ALPN: &[u8] = b"remuda/index/1";
 pub const FRAME_BYTES_MAX: usize = 8 << 20;
 
 /// How sure the indexer is that a provider lives. Missing information is not failure.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub enum Liveness {
     /// It announced itself lately.
     Connected,
