@@ -12,6 +12,9 @@ pub(crate) struct Cli {
     /// The home folder: keys, models, the ledger [default: ~/.local/share/remuda]
     #[arg(long, global = true, value_name = "DIR", env = "REMUDA_HOME", hide_env_values = true)]
     pub(crate) home: Option<PathBuf>,
+    /// The model cache, which several homes may share [default: models in the home folder]
+    #[arg(long, global = true, value_name = "DIR", env = "REMUDA_MODELS", hide_env_values = true)]
+    pub(crate) models: Option<PathBuf>,
     /// Results as JSON, one document a result
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -12,18 +12,22 @@ use remuda_types::SecretKey;
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     root: PathBuf,
+    models: PathBuf,
 }
 
 impl Home {
     /// The folder that was asked for, or the user's own.
-    pub(crate) fn open(asked: Option<PathBuf>) -> Result<Self> {
+    /// Models lie in it, unless several homes share the folder `models`.
+    pub(crate) fn open(asked: Option<PathBuf>, models: Option<PathBuf>) -> Result<Self> {
         let root = match asked {
             Some(path) => path,
             None => default_root()?,
         };
         fs::create_dir_all(&root)
             .with_context(|| format!("cannot create the home folder {}", root.display()))?;
-        Ok(Self { root: root.canonicalize()? })
+        let root = root.canonicalize()?;
+        let models = models.unwrap_or_else(|| root.join("models"));
+        Ok(Self { root, models })
     }
 
     /// The folder itself.
@@ -50,7 +54,7 @@ impl Home {
 
     /// The model cache.
     pub(crate) fn models(&self) -> PathBuf {
-        self.root.join("models")
+        self.models.clone()
     }
 
     /// The wallet's key, made when missing.

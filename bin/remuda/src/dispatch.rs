@@ -1,0 +1,115 @@
+//! From a parsed command line to what it does.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cli::{
+    Cli, Command, GatewayCommand, IndexerCommand, ReceiptCommand, RelayCommand, ValidatorCommand,
+};
+use crate::commands::{chat, explain, key, model, provider, receipt, wallet};
+use crate::config::{self, Config};
+use crate::exit::{Exit, coded};
+use crate::gateway_api::GatewayApi;
+use crate::home::Home;
+use crate::ledger_access::LedgerAccess;
+use crate::network_file::NetworkFile;
+use crate::output::{Output, piece};
+use crate::roles::{self, run};
+use crate::{devnet, up};
+
+/// What every command has at hand.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    /// The home folder.
+    pub(crate) home: Home,
+    /// The settings.
+    pub(crate) config: Config,
+    /// The network description that was asked for.
+    network: Option<PathBuf>,
+    /// How results are written.
+    pub(crate) output: Output,
+}
+
+impl Environment {
+    /// The network that was asked for, or this home's.
+    pub(crate) fn network(&self) -> Result<NetworkFile> {
+        let default = self.home.network_file();
+        NetworkFile::read(self.network.as_deref().unwrap_or(&default))
+    }
+
+    async fn ledger(&self) -> Result<LedgerAccess> {
+        LedgerAccess::remote(self.home.clone(), &self.network()?).await
+    }
+
+    /// The gateway that was asked for, or the network's first, with the key that was asked
+    /// for, or this home's.
+    fn gateway(&self, url: Option<&str>, key: Option<String>) -> Result<GatewayApi> {
+        let url = match url {
+            Some(url) => url.to_owned(),
+            None => self.network()?.gateways.into_iter().next().ok_or_else(|| {
+                coded(Exit::NotFound, "network.json names no gateway: name one with --base-url")
+            })?,
+        };
+        let stored = || std::fs::read_to_string(self.home.api_key_file()).ok();
+        GatewayApi::new(&url, key.or_else(stored).map(|key| key.trim().to_owned()))
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
+    let home = Home::open(cli.home, cli.models)?;
+    let config = Config::load(home.root())?;
+    let environment = Environment { home, config, network: cli.network, output };
+    match cli.command {
+        Command::Up(args) => {
+            up::run(environment.home, &environment.config, &args, output).await
+        }
+        Command::Devnet(args) => devnet::run(&environment, &args).await,
+        Command::Gateway(GatewayCommand::Run { listen, role }) => {
+            run::gateway(&environment, listen, &role).await
+        }
+        Command::Indexer(IndexerCommand::Run(role)) => run::indexer(&environment, &role).await,
+        Command::Validator(ValidatorCommand::Run(role)) => {
+            run::validator(&environment, &role).await
+        }
+        Command::Relay(RelayCommand::Run(role)) => roles::relay::run(&role, output).await,
+        Command::Provider(command) => provider::run(&environment, command).await,
+        other => ask(&environment, other).await,
+    }
+}
+
+/// The commands that ask something and end.
+async fn ask(environment: &Environment, command: Command) -> Result<()> {
+    let output = environment.output;
+    match command {
+        Command::Wallet(command) => {
+            wallet::run(&environment.ledger().await?, &command, output).await
+        }
+        Command::Key(command) => key::run(&environment.ledger().await?, &command, output).await,
+        Command::Model(command) => model::run(&environment.home, command, output).await,
+        Command::Chat(args) => {
+            let gateway = environment.gateway(args.base_url.as_deref(), args.api_key.clone())?;
+            let model = args.model.as_ref().unwrap_or(&environment.config.buyer.model);
+            chat::run(&gateway, model, &args, output).await
+        }
+        Command::Receipt(ReceiptCommand::Show { id, base_url }) => {
+            receipt::show(&environment.gateway(base_url.as_deref(), None)?, &id, output).await
+        }
+        Command::Receipt(ReceiptCommand::Verify { file }) => receipt::verify(&file, output),
+        Command::Explain(args) => {
+            let gateway = environment.gateway(args.base_url.as_deref(), None)?;
+            explain::run(&gateway, &args.order, output).await
+        }
+        Command::Config(args) if args.reference => {
+            piece(config::REFERENCE);
+            Ok(())
+        }
+        Command::Config(_) => {
+            let text = toml::to_string(&environment.config)?;
+            output.result(&environment.config, || text);
+            Ok(())
+        }
+        _ => unreachable!("roles are run by `run`"),
+    }
+}
