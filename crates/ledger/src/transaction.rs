@@ -15,9 +15,7 @@ pub type SignedTransaction = Signed<Transaction>;
 pub const REDEEM_VOUCHERS_MAX: usize = 64;
 
 /// One request to the ledger. It takes effect whole or not at all.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Transaction {
     /// The network it is for; on any other it is refused.
     pub network: NetworkId,
@@ -33,9 +31,7 @@ impl Canonical for Transaction {
 
 /// What a transaction does. The signer is the actor: an account's key, a session key or a
 /// node key, as each action says.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Action {

@@ -25,6 +25,7 @@
 //! ```
 
 mod amount;
+mod batch;
 mod codec;
 mod hash;
 mod ids;
@@ -37,6 +38,7 @@ mod signed;
 mod voucher;
 
 pub use amount::{AmountError, Credits, Price, Tokens, UNITS_PER_PRICE};
+pub use batch::{SignatureCheck, verify_each};
 pub use codec::{Canonical, CodecError};
 pub use hash::Hash;
 pub use ids::{

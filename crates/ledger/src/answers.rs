@@ -1,0 +1,43 @@
+//! Answers to queries: from tables and indexes, never by a scan of a foreign table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::state::State;
+use crate::{Answer, Header, Query};
+
+/// The most records in one answer; further ones, in the order of their keys, are left out.
+pub const ANSWER_RECORDS_MAX: usize = 16_384;
+
+/// Answers `query` from `state`, whose newest block is `head`.
+pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
+    let (tables, indexes) = (&state.tables, &state.indexes);
+    match query {
+        Query::Head => Answer::Head(head.clone()),
+        Query::Account(id) => Answer::Account(state.account(id)),
+        Query::Nonce(key) => Answer::Nonce(state.nonce(key)),
+        Query::Session(key) => Answer::Session(tables.sessions.get(key).cloned()),
+        Query::SessionsOf(account) => {
+            Answer::Sessions(select(&tables.sessions, indexes.sessions_of.get(account)))
+        }
+        Query::Channel(id) => Answer::Channel(tables.channels.get(id).cloned()),
+        Query::ChannelsOfPayer(payer) => {
+            Answer::Channels(select(&tables.channels, indexes.channels_of_payer.get(payer)))
+        }
+        Query::ChannelsOfProvider(node) => {
+            Answer::Channels(select(&tables.channels, indexes.channels_of_provider.get(node)))
+        }
+        Query::Provider(node) => Answer::Provider(tables.providers.get(node).cloned()),
+        Query::Providers => Answer::Providers(first(&tables.providers)),
+        Query::Models => Answer::Models(first(&tables.models)),
+        Query::Supply => Answer::Supply(state.supply()),
+    }
+}
+
+fn select<K: Ord, V: Clone>(table: &BTreeMap<K, V>, keys: Option<&BTreeSet<K>>) -> Vec<V> {
+    let keys = keys.into_iter().flatten().take(ANSWER_RECORDS_MAX);
+    keys.filter_map(|key| table.get(key).cloned()).collect()
+}
+
+fn first<K: Ord, V: Clone>(table: &BTreeMap<K, V>) -> Vec<V> {
+    table.values().take(ANSWER_RECORDS_MAX).cloned().collect()
+}

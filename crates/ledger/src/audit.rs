@@ -1,0 +1,82 @@
+//! The invariants of the ledger, recomputed from its records.
+
+use std::collections::BTreeMap;
+
+use remuda_types::{AccountId, AmountError, Credits, PublicKey};
+
+use crate::Supply;
+use crate::error::AuditError;
+use crate::state::{Row, State};
+
+/// Checks every invariant.
+pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
+    supply(state)?;
+    sessions(state)?;
+    channels(state)?;
+    indexes(state)
+}
+
+fn require(holds: bool, invariant: impl FnOnce() -> String) -> Result<(), AuditError> {
+    if holds { Ok(()) } else { Err(AuditError { invariant: invariant() }) }
+}
+
+fn supply(state: &State) -> Result<(), AuditError> {
+    let stated = state.supply();
+    let found = sum(state).map_err(|error| AuditError { invariant: format!("sums: {error}") })?;
+    require(stated == found, || format!("supply says {stated:?}, records say {found:?}"))
+}
+
+/// All money, added up; `granted` is what the rest must come to.
+fn sum(state: &State) -> Result<Supply, AmountError> {
+    let mut supply = Supply::EMPTY;
+    for account in state.tables.accounts.values() {
+        supply.tokens = supply.tokens.add(account.tokens)?;
+        supply.credits = supply.credits.add(account.credits)?;
+        supply.earned = supply.earned.add(account.earned)?;
+    }
+    for channel in state.tables.channels.values() {
+        supply.locked = supply.locked.add(channel.deposit.sub(channel.redeemed)?)?;
+    }
+    supply.granted = supply.credits.add(supply.locked)?.add(supply.earned)?;
+    Ok(supply)
+}
+
+/// A session's `locked` is what its open channels hold, and its cap is kept.
+fn sessions(state: &State) -> Result<(), AuditError> {
+    let mut locked: BTreeMap<PublicKey, u64> = BTreeMap::new();
+    for channel in state.tables.channels.values() {
+        if channel.account != AccountId::from(channel.payer) {
+            *locked.entry(channel.payer).or_default() += channel.remaining().0;
+        }
+    }
+    for (key, session) in &state.tables.sessions {
+        let held = Credits(locked.remove(key).unwrap_or_default());
+        require(session.locked == held, || {
+            format!("session {key} says {} locked, its channels hold {held}", session.locked)
+        })?;
+        let used = session.spent.add(session.locked);
+        require(used.is_ok_and(|used| used <= session.cap), || format!("session {key} over cap"))?;
+    }
+    require(locked.is_empty(), || format!("channels of unknown sessions: {:?}", locked.keys()))
+}
+
+fn channels(state: &State) -> Result<(), AuditError> {
+    for (id, channel) in &state.tables.channels {
+        let forgotten = !state.tables.closed.contains_key(id);
+        require(forgotten, || format!("channel {id} is both open and closed"))?;
+        require(channel.redeemed <= channel.deposit, || format!("channel {id} overdrawn"))?;
+    }
+    let empty = state.tables.accounts.iter().find(|(_, a)| **a == crate::Account::EMPTY);
+    require(empty.is_none(), || format!("an empty account is kept: {empty:?}"))
+}
+
+/// The indexes are those that the records alone would give.
+fn indexes(state: &State) -> Result<(), AuditError> {
+    let mut fresh = State::default();
+    for (key, value) in state.tables.leaves() {
+        let row = Row::decode(&key, &value);
+        let row = row.ok_or_else(|| AuditError { invariant: "a record does not decode".into() })?;
+        fresh.load(row);
+    }
+    require(fresh.indexes == state.indexes, || "an index is not that of its records".into())
+}

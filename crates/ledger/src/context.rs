@@ -1,0 +1,48 @@
+//! What a rule may know beside the state: who acts, when, and which signatures hold.
+
+use remuda_types::{AccountId, Height, PublicKey, TimestampMs};
+
+use crate::block::Effects;
+use crate::error::TransactionError;
+use crate::genesis::Parameters;
+
+/// What a rule decides.
+pub(crate) type Verdict = Result<Effects, TransactionError>;
+
+/// The surroundings of one transaction.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    /// Who signed.
+    pub(crate) signer: PublicKey,
+    /// The time of the block being built.
+    pub(crate) now: TimestampMs,
+    /// Its height.
+    pub(crate) height: Height,
+    /// The only key that may grant credits.
+    pub(crate) grantor: PublicKey,
+    /// The bounds.
+    pub(crate) parameters: Parameters,
+    /// Whether the signature of each voucher in the transaction holds, in their order.
+    pub(crate) voucher_holds: &'a [bool],
+}
+
+impl Context<'_> {
+    /// The account of the signer's own key.
+    pub(crate) fn account(&self) -> AccountId {
+        self.signer.into()
+    }
+}
+
+/// Checks the length of a text that a transaction brings into the state.
+pub(crate) fn check_text(field: &str, text: &str, most: u32) -> Result<(), TransactionError> {
+    let fits = u32::try_from(text.len()).is_ok_and(|length| length <= most);
+    if fits && !text.is_empty() {
+        return Ok(());
+    }
+    Err(TransactionError::TextLength { field: field.into(), most })
+}
+
+/// Whether `count` entries leave no room for one more.
+pub(crate) fn is_full(count: usize, most: u32) -> bool {
+    !u32::try_from(count).is_ok_and(|count| count < most)
+}

@@ -1,0 +1,127 @@
+//! Credits: their mint, and the only four ways in which they move. Each keeps the sums of
+//! [`Supply`] beside the records, so that `granted = credits + locked + earned` always.
+
+use remuda_types::{AccountId, Credits};
+
+use crate::Supply;
+use crate::block::Effects;
+use crate::context::{Context, Verdict};
+use crate::error::TransactionError;
+use crate::genesis::GenesisAccount;
+use crate::state::{Row, State};
+
+impl Supply {
+    /// Nothing.
+    pub(crate) const EMPTY: Self = Self {
+        tokens: remuda_types::Tokens::ZERO,
+        credits: Credits::ZERO,
+        locked: Credits::ZERO,
+        earned: Credits::ZERO,
+        granted: Credits::ZERO,
+    };
+}
+
+impl State {
+    pub(crate) fn supply(&self) -> Supply {
+        self.tables.supply.get(&()).cloned().unwrap_or(Supply::EMPTY)
+    }
+
+    pub(crate) fn put_supply(&mut self, supply: Supply) {
+        self.write(Row::Supply((), Some(supply)));
+    }
+
+    /// What an account holds at the start.
+    pub(crate) fn endow(&mut self, entry: &GenesisAccount) -> Result<(), TransactionError> {
+        let mut supply = self.supply();
+        supply.tokens = supply.tokens.add(entry.tokens)?;
+        self.put_supply(supply);
+        let mut account = self.account(&entry.account);
+        account.tokens = entry.tokens;
+        self.put_account(entry.account, account);
+        self.mint_credits(entry.account, entry.credits)
+    }
+
+    /// The named mint: credits that did not exist before.
+    pub(crate) fn mint_credits(
+        &mut self,
+        to: AccountId,
+        amount: Credits,
+    ) -> Result<(), TransactionError> {
+        let mut supply = self.supply();
+        supply.granted = supply.granted.add(amount)?;
+        supply.credits = supply.credits.add(amount)?;
+        let mut account = self.account(&to);
+        account.credits = account.credits.add(amount)?;
+        self.put_supply(supply);
+        self.put_account(to, account);
+        Ok(())
+    }
+
+    /// An account's credits go into a channel.
+    pub(crate) fn lock_credits(
+        &mut self,
+        from: AccountId,
+        amount: Credits,
+    ) -> Result<(), TransactionError> {
+        let mut account = self.account(&from);
+        let available = account.credits;
+        account.credits = available
+            .sub(amount)
+            .map_err(|_| TransactionError::InsufficientCredits { available, needed: amount })?;
+        let mut supply = self.supply();
+        supply.credits = supply.credits.sub(amount)?;
+        supply.locked = supply.locked.add(amount)?;
+        self.put_supply(supply);
+        self.put_account(from, account);
+        Ok(())
+    }
+
+    /// What a channel did not pay goes back to its account.
+    pub(crate) fn unlock_credits(
+        &mut self,
+        to: AccountId,
+        amount: Credits,
+    ) -> Result<(), TransactionError> {
+        let mut supply = self.supply();
+        supply.locked = supply.locked.sub(amount)?;
+        supply.credits = supply.credits.add(amount)?;
+        let mut account = self.account(&to);
+        account.credits = account.credits.add(amount)?;
+        self.put_supply(supply);
+        self.put_account(to, account);
+        Ok(())
+    }
+
+    /// What a channel pays is earned by an account.
+    pub(crate) fn pay_credits(
+        &mut self,
+        to: AccountId,
+        amount: Credits,
+    ) -> Result<(), TransactionError> {
+        let mut supply = self.supply();
+        supply.locked = supply.locked.sub(amount)?;
+        supply.earned = supply.earned.add(amount)?;
+        let mut account = self.account(&to);
+        account.earned = account.earned.add(amount)?;
+        self.put_supply(supply);
+        self.put_account(to, account);
+        Ok(())
+    }
+}
+
+/// The genesis grantor creates credits.
+pub(crate) fn grant(
+    state: &mut State,
+    context: &Context<'_>,
+    to: AccountId,
+    amount: Credits,
+) -> Verdict {
+    if context.signer != context.grantor {
+        return Err(TransactionError::NotGrantor);
+    }
+    if amount.is_zero() {
+        return Err(TransactionError::ZeroAmount);
+    }
+    state.mint_credits(to, amount)?;
+    Ok(Effects::default())
+}

@@ -1,0 +1,455 @@
+//! Why the ledger refuses: a stable code for programs, a hint for people.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use remuda_types::{AccountId, ChannelId, Credits, Hash, Height, TimestampMs, Tokens};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a transaction takes no effect. It is recorded in the block, so its encoding is part of
+/// the chain: new variants go to the end.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Error, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TransactionError {
+    /// Longer than a transaction may be.
+    #[error("the transaction has {bytes} bytes; at most {most} are allowed")]
+    TooLarge {
+        /// How long it is.
+        bytes: u64,
+        /// How long it may be.
+        most: u64,
+    },
+    /// The signature is not over this transaction.
+    #[error("the signature does not belong to this transaction and key")]
+    BadSignature,
+    /// Made for another network.
+    #[error("the transaction is for another network; ask the validator for its network id")]
+    WrongNetwork,
+    /// Not the signer's next number.
+    #[error("the key's next nonce is {expected}, not {found}; sign again with {expected}")]
+    WrongNonce {
+        /// What it should be.
+        expected: u64,
+        /// What it is.
+        found: u64,
+    },
+    /// Nothing is moved.
+    #[error("the amount is zero; give at least 1 unit")]
+    ZeroAmount,
+    /// A sum does not fit in its type.
+    #[error("the sum overflows; give a smaller amount")]
+    Overflow,
+    /// The account has too few tokens.
+    #[error("the account holds {available}, and {needed} are needed")]
+    InsufficientTokens {
+        /// What it has.
+        available: Tokens,
+        /// What it would take.
+        needed: Tokens,
+    },
+    /// The account has too few credits.
+    #[error("the account has {available} to spend, and {needed} are needed; add credits")]
+    InsufficientCredits {
+        /// What it has.
+        available: Credits,
+        /// What it would take.
+        needed: Credits,
+    },
+    /// Only the genesis grantor creates credits.
+    #[error("only the grantor of this network's genesis may grant credits")]
+    NotGrantor,
+    /// The key has signed before, holds funds, or is a session key already.
+    #[error("this key has been used before; make a new session key")]
+    SessionKeyTaken,
+    /// The account has as many sessions as it may, and all are in use.
+    #[error("the account has {most} live session keys, the most allowed; revoke one")]
+    SessionLimit {
+        /// How many it may have.
+        most: u32,
+    },
+    /// The session would end before it begins.
+    #[error("the session would end at {expires_at}, but block time is {now}; choose a later end")]
+    SessionEnd {
+        /// The wanted end.
+        expires_at: TimestampMs,
+        /// Block time.
+        now: TimestampMs,
+    },
+    /// There is no such session key.
+    #[error("this session key is not known")]
+    UnknownSession,
+    /// The session belongs to another account.
+    #[error("the session key belongs to another account; sign with that account's key")]
+    NotSessionOwner,
+    /// The session has ended.
+    #[error("the session key expired at {expired_at}; create a new one")]
+    SessionExpired {
+        /// When.
+        expired_at: TimestampMs,
+    },
+    /// The account ended the session.
+    #[error("the session key was revoked; create a new one")]
+    SessionRevoked,
+    /// More than the session may still spend.
+    #[error("the session key may spend {left} more, and {needed} are needed")]
+    SessionCap {
+        /// Of its cap, what is neither spent nor locked.
+        left: Credits,
+        /// What it would take.
+        needed: Credits,
+    },
+    /// A channel toward oneself.
+    #[error("a channel needs two sides: the provider is the payer")]
+    SelfChannel,
+    /// The channel would end too early or too late.
+    #[error("a channel must end after {now} and not after {latest}")]
+    ChannelEnd {
+        /// Block time.
+        now: TimestampMs,
+        /// The latest end allowed.
+        latest: TimestampMs,
+    },
+    /// The name is taken by an open or a lately closed channel.
+    #[error("this channel exists or existed; choose another nonce")]
+    ChannelExists {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// The payer has as many channels as it may.
+    #[error("the payer has {most} open channels, the most allowed; close one")]
+    ChannelLimit {
+        /// How many it may have.
+        most: u32,
+    },
+    /// There is no such channel.
+    #[error("channel {channel} is not known")]
+    UnknownChannel {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// The channel has been closed or expired; its vouchers are worth nothing.
+    #[error("channel {channel} is closed")]
+    ChannelClosed {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// The payer asked to close, or the channel's time is over: nothing is added to it.
+    #[error("channel {channel} is ending; open another")]
+    ChannelEnding {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// The channel's time is not over.
+    #[error("channel {channel} runs until {until}; come back then")]
+    ChannelNotOver {
+        /// Which.
+        channel: ChannelId,
+        /// Until when, as it stands.
+        until: TimestampMs,
+    },
+    /// Only the channel's payer or its account may do this.
+    #[error("only the payer of channel {channel} or its account may do this")]
+    NotPayer {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// Only the channel's provider may do this, with its node key.
+    #[error("only the provider of channel {channel} may do this, with its node key")]
+    NotProvider {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// No vouchers, or too many.
+    #[error("give 1 to {most} vouchers")]
+    VoucherCount {
+        /// How many are allowed.
+        most: u32,
+    },
+    /// The voucher is not signed by the channel's payer.
+    #[error("the voucher on channel {channel} is not signed by its payer")]
+    VoucherForged {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// The voucher is of another channel than the one to be closed.
+    #[error("the voucher is of channel {voucher}, not of {channel}")]
+    VoucherOfOtherChannel {
+        /// The channel to be closed.
+        channel: ChannelId,
+        /// The voucher's.
+        voucher: ChannelId,
+    },
+    /// The voucher promises more than the channel holds.
+    #[error("the voucher promises {promised}, but channel {channel} holds {deposit}")]
+    VoucherBeyondDeposit {
+        /// Which.
+        channel: ChannelId,
+        /// What the voucher says.
+        promised: Credits,
+        /// What was locked.
+        deposit: Credits,
+    },
+    /// A text is empty or too long.
+    #[error("{field} must have 1 to {most} bytes")]
+    TextLength {
+        /// Which text.
+        field: String,
+        /// How many bytes it may have.
+        most: u32,
+    },
+    /// The provider is not registered.
+    #[error("this node is not registered as a provider")]
+    UnknownProvider,
+    /// No kinds of jobs, or one named twice.
+    #[error("name each kind of job once, and at least one")]
+    ModelKinds,
+    /// The name belongs to another account.
+    #[error("the name belongs to {owner}; choose another name")]
+    ModelOwned {
+        /// Whose it is.
+        owner: AccountId,
+    },
+    /// The registry is full.
+    #[error("the registry holds {most} entries, the most allowed")]
+    RegistryFull {
+        /// How many it may hold.
+        most: u32,
+    },
+}
+
+impl TransactionError {
+    /// A stable name for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "transaction_too_large",
+            Self::BadSignature => "bad_signature",
+            Self::WrongNetwork => "wrong_network",
+            Self::WrongNonce { .. } => "wrong_nonce",
+            Self::ZeroAmount => "zero_amount",
+            Self::Overflow => "overflow",
+            Self::InsufficientTokens { .. } => "insufficient_tokens",
+            Self::InsufficientCredits { .. } => "insufficient_credits",
+            Self::NotGrantor => "not_grantor",
+            Self::SessionKeyTaken => "session_key_taken",
+            Self::SessionLimit { .. } => "session_limit",
+            Self::SessionEnd { .. } => "session_end",
+            Self::UnknownSession => "unknown_session",
+            Self::NotSessionOwner => "not_session_owner",
+            Self::SessionExpired { .. } => "session_expired",
+            Self::SessionRevoked => "session_revoked",
+            Self::SessionCap { .. } => "session_cap",
+            Self::SelfChannel => "self_channel",
+            Self::ChannelEnd { .. } => "channel_end",
+            Self::ChannelExists { .. } => "channel_exists",
+            Self::ChannelLimit { .. } => "channel_limit",
+            Self::UnknownChannel { .. } => "unknown_channel",
+            Self::ChannelClosed { .. } => "channel_closed",
+            Self::ChannelEnding { .. } => "channel_ending",
+            Self::ChannelNotOver { .. } => "channel_not_over",
+            Self::NotPayer { .. } => "not_payer",
+            Self::NotProvider { .. } => "not_provider",
+            Self::VoucherCount { .. } => "voucher_count",
+            Self::VoucherForged { .. } => "voucher_forged",
+            Self::VoucherOfOtherChannel { .. } => "voucher_of_other_channel",
+            Self::VoucherBeyondDeposit { .. } => "voucher_beyond_deposit",
+            Self::TextLength { .. } => "text_length",
+            Self::UnknownProvider => "unknown_provider",
+            Self::ModelKinds => "model_kinds",
+            Self::ModelOwned { .. } => "model_owned",
+            Self::RegistryFull { .. } => "registry_full",
+        }
+    }
+
+    /// Whether the same action may well succeed when it is signed again, at once
+    /// ([`Self::WrongNonce`]) or later ([`Self::ChannelNotOver`]), without anything else
+    /// being changed.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::WrongNonce { .. } | Self::ChannelNotOver { .. })
+    }
+
+    /// Whether the transaction was not the signer's at all (or not its next): it did not even
+    /// consume a nonce. Such transactions need not be put in a block.
+    #[must_use]
+    pub const fn is_inadmissible(&self) -> bool {
+        matches!(
+            self,
+            Self::TooLarge { .. }
+                | Self::BadSignature
+                | Self::WrongNetwork
+                | Self::WrongNonce { .. }
+        )
+    }
+}
+
+impl From<remuda_types::AmountError> for TransactionError {
+    /// Sums that could fall below zero are checked by name before; what remains overflows.
+    fn from(_: remuda_types::AmountError) -> Self {
+        Self::Overflow
+    }
+}
+
+/// Why a genesis cannot begin a network.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GenesisError {
+    /// The name is empty or too long.
+    #[error("the network's name must have 1 to {most} bytes")]
+    Name {
+        /// How many bytes it may have.
+        most: usize,
+    },
+    /// An account is named twice.
+    #[error("account {account} is named twice; add its amounts up")]
+    DuplicateAccount {
+        /// Which.
+        account: AccountId,
+    },
+    /// A parameter is out of bounds.
+    #[error("parameter {name} {rule}")]
+    Parameter {
+        /// Which.
+        name: &'static str,
+        /// What would be accepted.
+        rule: &'static str,
+    },
+    /// All accounts together hold more than the type can.
+    #[error("the sum of all accounts overflows")]
+    Overflow,
+}
+
+impl GenesisError {
+    /// A stable name for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Name { .. } => "genesis_name",
+            Self::DuplicateAccount { .. } => "genesis_duplicate_account",
+            Self::Parameter { .. } => "genesis_parameter",
+            Self::Overflow => "genesis_overflow",
+        }
+    }
+}
+
+/// Why a block cannot follow the head. The state is untouched.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// Block time would run backwards.
+    #[error("block time {found} is before the head's {head}; check the validator's clock")]
+    TimeBackwards {
+        /// The head's time.
+        head: TimestampMs,
+        /// The new block's.
+        found: TimestampMs,
+    },
+    /// More transactions than a block may hold.
+    #[error("{count} transactions do not fit in one block; at most {most} do")]
+    TooManyTransactions {
+        /// How many there are.
+        count: usize,
+        /// How many may be.
+        most: u32,
+    },
+    /// The block is of another network.
+    #[error("the block is of another network")]
+    WrongNetwork,
+    /// Not the next height.
+    #[error("the next height is {expected}, not {found}")]
+    WrongHeight {
+        /// The next.
+        expected: Height,
+        /// The block's.
+        found: Height,
+    },
+    /// The block follows another head.
+    #[error("the block does not follow the head {head}")]
+    WrongParent {
+        /// The head's digest.
+        head: Hash,
+    },
+    /// A part of the block is not what its header says, or not what the rules give.
+    #[error("the block's {part} is not what the rules give; its maker runs other rules or lied")]
+    Diverged {
+        /// Which part.
+        part: &'static str,
+    },
+    /// Only the newest block can be reverted.
+    #[error("only the head can be reverted")]
+    NotTheHead,
+}
+
+impl BlockError {
+    /// A stable name for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TimeBackwards { .. } => "block_time_backwards",
+            Self::TooManyTransactions { .. } => "block_too_many_transactions",
+            Self::WrongNetwork => "block_wrong_network",
+            Self::WrongHeight { .. } => "block_wrong_height",
+            Self::WrongParent { .. } => "block_wrong_parent",
+            Self::Diverged { .. } => "block_diverged",
+            Self::NotTheHead => "block_not_the_head",
+        }
+    }
+}
+
+/// Why a stored state cannot be taken up.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The genesis itself is wrong.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// The head is of another network than the genesis.
+    #[error("the stored head belongs to another genesis; use the genesis it was made with")]
+    WrongNetwork,
+    /// A leaf's bytes are not a record.
+    #[error("a stored record is malformed (key {key}); the store is damaged")]
+    Malformed {
+        /// The leaf's key in hexadecimal digits.
+        key: String,
+    },
+    /// The same key comes twice.
+    #[error("a stored record comes twice (key {key}); the store is damaged")]
+    Duplicate {
+        /// The leaf's key in hexadecimal digits.
+        key: String,
+    },
+    /// The leaves do not give the root that the head names.
+    #[error(
+        "the stored records have root {found}, the head names {expected}; the store is damaged"
+    )]
+    Root {
+        /// The head's.
+        expected: Hash,
+        /// The leaves'.
+        found: Hash,
+    },
+}
+
+impl RestoreError {
+    /// A stable name for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Genesis(error) => error.code(),
+            Self::WrongNetwork => "restore_wrong_network",
+            Self::Malformed { .. } => "restore_malformed",
+            Self::Duplicate { .. } => "restore_duplicate",
+            Self::Root { .. } => "restore_root",
+        }
+    }
+}
+
+/// An invariant of the ledger does not hold: a defect of this program.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the ledger's invariant does not hold: {invariant}")]
+pub struct AuditError {
+    /// Which.
+    pub invariant: String,
+}

@@ -1,0 +1,268 @@
+//! The records of the ledger: tables, their secondary indexes, and the journal that makes a
+//! transaction (and a block) take effect whole or not at all.
+//!
+//! A new kind of record is one line in [`tables!`]: its tag, its key and its value. All
+//! writes go through [`State::write`], which keeps indexes and journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use borsh::BorshSerialize;
+use remuda_types::{AccountId, ChannelId, NodeId, PublicKey, TimestampMs};
+
+use crate::genesis::Parameters;
+use crate::{Account, Channel, Model, Provider, Session, Supply};
+
+/// The first byte of every stored value: the format of the records.
+const RECORD_VERSION: u8 = 1;
+
+/// A record's key and value as bytes: a leaf of the state. `None` removes it.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $tag:literal $variant:ident $table:ident: $key:ty => $value:ty,)*) => {
+        /// The name of a record in the authenticated state.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum StateKey { $($(#[$doc])* $variant($key),)* }
+
+        impl StateKey {
+            /// The bytes by which the record's leaf is named: a tag, then the key.
+            #[must_use]
+            pub fn to_bytes(&self) -> Vec<u8> {
+                match self { $(Self::$variant(key) => tagged($tag, key),)* }
+            }
+        }
+
+        /// A record with its key; no value means that it does not exist.
+        #[derive(Clone, Debug)]
+        pub(crate) enum Row { $($variant($key, Option<$value>),)* }
+
+        impl Row {
+            pub(crate) fn key(&self) -> StateKey {
+                match self { $(Self::$variant(key, _) => StateKey::$variant(key.clone()),)* }
+            }
+
+            pub(crate) fn is_present(&self) -> bool {
+                match self { $(Self::$variant(_, value) => value.is_some(),)* }
+            }
+
+            pub(crate) fn value_bytes(&self) -> Option<Vec<u8>> {
+                match self { $(Self::$variant(_, value) => value_bytes(value.as_ref()),)* }
+            }
+
+            /// Reads a leaf; `None` unless its bytes are exactly those of a record.
+            pub(crate) fn decode(key: &[u8], value: &[u8]) -> Option<Self> {
+                let (tag, key) = key.split_first()?;
+                let (version, value) = value.split_first()?;
+                if *version != RECORD_VERSION {
+                    return None;
+                }
+                match *tag {
+                    $($tag => Some(Self::$variant(
+                        borsh::from_slice(key).ok()?,
+                        Some(borsh::from_slice(value).ok()?),
+                    )),)*
+                    _ => None,
+                }
+            }
+        }
+
+        #[derive(Clone, Default)]
+        pub(crate) struct Tables { $(pub(crate) $table: BTreeMap<$key, $value>,)* }
+
+        impl Tables {
+            /// Writes a row and returns the one that was there.
+            fn swap(&mut self, row: Row) -> Row {
+                match row {$(
+                    Row::$variant(key, Some(value)) => {
+                        let old = self.$table.insert(key.clone(), value);
+                        Row::$variant(key, old)
+                    }
+                    Row::$variant(key, None) => {
+                        let old = self.$table.remove(&key);
+                        Row::$variant(key, old)
+                    }
+                )*}
+            }
+
+            /// The bytes of a record.
+            pub(crate) fn value_bytes(&self, key: &StateKey) -> Option<Vec<u8>> {
+                match key { $(StateKey::$variant(key) => value_bytes(self.$table.get(key)),)* }
+            }
+
+            /// All records as leaves, tables in the order of their tags, keys in their order.
+            pub(crate) fn leaves(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
+                let none = std::iter::empty();
+                $(let none = none.chain(self.$table.iter().filter_map(|(key, value)| {
+                    Some((tagged($tag, key), value_bytes(Some(value))?))
+                }));)*
+                none
+            }
+        }
+    };
+}
+
+tables! {
+    /// The bounds, changed by later rules only.
+    0 Parameters parameters: () => Parameters,
+    /// All money there is.
+    1 Supply supply: () => Supply,
+    /// An account; an empty one has no record.
+    2 Account accounts: AccountId => Account,
+    /// The next nonce of a key that has signed.
+    3 Nonce nonces: PublicKey => u64,
+    /// A session key.
+    4 Session sessions: PublicKey => Session,
+    /// An open channel.
+    5 Channel channels: ChannelId => Channel,
+    /// When a channel was closed, while its name is remembered.
+    6 Closed closed: ChannelId => TimestampMs,
+    /// A provider's registration.
+    7 Provider providers: NodeId => Provider,
+    /// A model's registration, by its public name.
+    8 Model models: String => Model,
+}
+
+fn tagged<K: BorshSerialize>(tag: u8, key: &K) -> Vec<u8> {
+    encode(tag, key)
+}
+
+fn value_bytes<V: BorshSerialize>(value: Option<&V>) -> Option<Vec<u8>> {
+    value.map(|value| encode(RECORD_VERSION, value))
+}
+
+fn encode<T: BorshSerialize>(first: u8, item: &T) -> Vec<u8> {
+    let mut bytes = vec![first];
+    // Writing to a vector fails only for a NaN, and no record holds a float.
+    if let Err(error) = item.serialize(&mut bytes) {
+        unreachable!("a record did not encode: {error}");
+    }
+    bytes
+}
+
+/// What the secondary indexes answer without a scan.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Indexes {
+    pub(crate) sessions_of: BTreeMap<AccountId, BTreeSet<PublicKey>>,
+    pub(crate) channels_of_payer: BTreeMap<PublicKey, BTreeSet<ChannelId>>,
+    pub(crate) channels_of_provider: BTreeMap<NodeId, BTreeSet<ChannelId>>,
+    pub(crate) closed_by_time: BTreeSet<(TimestampMs, ChannelId)>,
+}
+
+fn link<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: K, value: V, present: bool) {
+    if present {
+        index.entry(key).or_default().insert(value);
+        return;
+    }
+    if let Some(values) = index.get_mut(&key) {
+        values.remove(&value);
+        if values.is_empty() {
+            index.remove(&key);
+        }
+    }
+}
+
+impl Indexes {
+    /// Enters (`present`) or takes out a record.
+    fn note(&mut self, row: &Row, present: bool) {
+        match row {
+            Row::Session(key, Some(session)) => {
+                link(&mut self.sessions_of, session.account, *key, present);
+            }
+            Row::Channel(id, Some(channel)) => {
+                link(&mut self.channels_of_payer, channel.payer, *id, present);
+                link(&mut self.channels_of_provider, channel.provider, *id, present);
+            }
+            Row::Closed(id, Some(closed_at)) => {
+                if present {
+                    self.closed_by_time.insert((*closed_at, *id));
+                } else {
+                    self.closed_by_time.remove(&(*closed_at, *id));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A point in the journal to which the state can return.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark(usize);
+
+/// All records. Before a block begins the journal is empty.
+#[derive(Clone, Default)]
+pub(crate) struct State {
+    pub(crate) tables: Tables,
+    pub(crate) indexes: Indexes,
+    journal: Vec<Row>,
+}
+
+impl State {
+    pub(crate) fn write(&mut self, row: Row) {
+        let old = self.swap(row);
+        self.journal.push(old);
+    }
+
+    /// Takes in a stored record, past the journal; whether its key was taken.
+    pub(crate) fn load(&mut self, row: Row) -> bool {
+        self.swap(row).is_present()
+    }
+
+    fn swap(&mut self, row: Row) -> Row {
+        let incoming = row.clone();
+        let old = self.tables.swap(row);
+        self.indexes.note(&old, false);
+        self.indexes.note(&incoming, true);
+        old
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.journal.len())
+    }
+
+    /// Undoes everything since `mark`.
+    pub(crate) fn roll_back(&mut self, mark: Mark) {
+        while self.journal.len() > mark.0 {
+            if let Some(old) = self.journal.pop() {
+                self.swap(old);
+            }
+        }
+    }
+
+    /// Ends the block: the journal in the order in which it was written.
+    pub(crate) fn take_journal(&mut self) -> Vec<Row> {
+        std::mem::take(&mut self.journal)
+    }
+
+    /// Undoes a block by the journal that [`State::take_journal`] gave.
+    pub(crate) fn undo(&mut self, journal: Vec<Row>) {
+        for old in journal.into_iter().rev() {
+            self.swap(old);
+        }
+    }
+
+    /// The records that differ from before the journal began: key, old bytes, new bytes.
+    pub(crate) fn changed(&self, journal: &[Row]) -> Vec<Difference> {
+        let mut first = BTreeMap::new();
+        for row in journal {
+            first.entry(row.key()).or_insert(row);
+        }
+        first
+            .into_iter()
+            .map(|(key, row)| Difference {
+                old: row.value_bytes(),
+                new: self.tables.value_bytes(&key),
+                key: key.to_bytes(),
+            })
+            .filter(|difference| difference.old != difference.new)
+            .collect()
+    }
+}
+
+/// How a block changed one leaf.
+#[derive(Clone, Debug)]
+pub(crate) struct Difference {
+    pub(crate) key: Vec<u8>,
+    pub(crate) old: Option<Vec<u8>>,
+    pub(crate) new: Option<Vec<u8>>,
+}
