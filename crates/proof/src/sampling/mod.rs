@@ -7,9 +7,19 @@
 //! from their softmax. At temperature 0 the likeliest token is chosen, and the lowest number
 //! among equals.
 
+mod adjust;
+mod math;
+mod noise;
+mod select;
+
 use remuda_types::Seed;
-use remuda_types::job::{Millionths, Sampling, TokenId};
+use remuda_types::job::{Millionths, Sampling, TOP_LOGPROBS_MAX, TokenId};
 use thiserror::Error;
+
+use self::adjust::{Adjuster, clean};
+use self::math::ln;
+use self::noise::Noise;
+use self::select::{Candidate, Cut, Truncation, draw, likeliest, mass, score, token_id, top};
 
 /// How many of the prompt's last tokens the repetition penalty looks at.
 pub const REPETITION_PROMPT_WINDOW: usize = 1024;
@@ -70,6 +80,9 @@ impl TokenMask {
     #[must_use]
     pub fn from_words(mut words: Vec<u32>, tokens: usize) -> Self {
         words.resize(tokens.div_ceil(32), 0);
+        if let (Some(last), used @ 1..) = (words.last_mut(), tokens % 32) {
+            *last &= (1 << used) - 1;
+        }
         Self { words, tokens }
     }
 
@@ -107,16 +120,26 @@ pub struct Replay {
 /// Draws the tokens of one choice of one job.
 #[derive(Clone, Debug)]
 pub struct Sampler {
-    params: Sampling,
+    adjuster: Adjuster,
+    truncation: Truncation,
     seed: Seed,
     choice: u16,
+    /// The adjusted logits of the last call, kept for their space.
+    logits: Vec<f32>,
 }
 
 impl Sampler {
     /// A sampler for choice number `choice` of the job with this seed.
     #[must_use]
     pub fn new(params: &Sampling, seed: &Seed, choice: u16) -> Self {
-        Self { params: params.clone(), seed: *seed, choice }
+        let truncation = Truncation {
+            temperature: params.temperature.to_f64(),
+            top_k: params.top_k as usize,
+            top_p: params.top_p.to_f64(),
+            min_p: params.min_p.to_f64(),
+        };
+        let adjuster = Adjuster::new(params);
+        Self { adjuster, truncation, seed: *seed, choice, logits: Vec::new() }
     }
 
     /// Chooses the token at position `history.output.len()`. The same arguments choose the
@@ -130,8 +153,14 @@ impl Sampler {
         history: History<'_>,
         mask: Option<&TokenMask>,
     ) -> Result<TokenId, SampleError> {
-        let _ = (logits, history, mask, &self.params, &self.seed, self.choice);
-        Err(SampleError::NothingPossible)
+        let likeliest = self.prepare(logits, history, mask)?;
+        if self.is_greedy() {
+            return Ok(likeliest.token);
+        }
+        let temperature = self.truncation.temperature;
+        let cut = self.truncation.last_kept(&self.logits, likeliest);
+        let noise = self.noise(history);
+        Ok(draw(&self.logits, likeliest, temperature, &cut, &noise).token)
     }
 
     /// Recomputes the choice at position `history.output.len()`, and says how far `claimed`
@@ -146,9 +175,56 @@ impl Sampler {
         mask: Option<&TokenMask>,
         claimed: TokenId,
     ) -> Result<Replay, SampleError> {
-        let token = self.choose(logits, history, mask)?;
-        let _ = claimed;
-        Ok(Replay { token, margin: 0.0, cut: 0.0 })
+        let vocabulary = logits.len();
+        if claimed as usize >= vocabulary {
+            return Err(SampleError::UnknownToken { token: claimed, vocabulary });
+        }
+        let likeliest = self.prepare(logits, history, mask)?;
+        let claimed = Candidate { token: claimed, logit: self.logits[claimed as usize] };
+        if self.is_greedy() {
+            let margin = f64::from(likeliest.logit) - f64::from(claimed.logit);
+            return Ok(Replay { token: likeliest.token, margin, cut: 0.0 });
+        }
+        let cut = self.truncation.last_kept(&self.logits, likeliest);
+        Ok(self.compare(likeliest, claimed, &cut, &self.noise(history)))
+    }
+
+    fn compare(
+        &self,
+        likeliest: Candidate,
+        claimed: Candidate,
+        cut: &Cut,
+        noise: &Noise,
+    ) -> Replay {
+        let temperature = self.truncation.temperature;
+        let drawn = draw(&self.logits, likeliest, temperature, cut, noise);
+        let claimed_score = score(claimed.logit, temperature, noise.gumbel(claimed.token));
+        Replay {
+            token: drawn.token,
+            // A token beyond the cut may have the larger score: that is `cut`'s to tell.
+            margin: (drawn.score - claimed_score).max(0.0),
+            cut: cut.distance(claimed, temperature),
+        }
+    }
+
+    /// Adjusts the logits and finds the likeliest token.
+    fn prepare(
+        &mut self,
+        logits: &[f32],
+        history: History<'_>,
+        mask: Option<&TokenMask>,
+    ) -> Result<Candidate, SampleError> {
+        self.adjuster.adjust(logits, history, mask, &mut self.logits);
+        likeliest(&self.logits).ok_or(SampleError::NothingPossible)
+    }
+
+    /// One candidate, or no temperature: the likeliest token whatever the noise.
+    fn is_greedy(&self) -> bool {
+        self.truncation.temperature <= 0.0
+    }
+
+    fn noise(&self, history: History<'_>) -> Noise {
+        Noise::new(&self.seed, self.choice, token_id(history.output.len()))
     }
 }
 
@@ -162,9 +238,31 @@ pub struct Logprobs {
 }
 
 /// The log softmax of `logits` at `chosen` and at the `top` likeliest tokens, at most
-/// [`remuda_types::job::TOP_LOGPROBS_MAX`]. A token that does not exist has −2000.
+/// [`TOP_LOGPROBS_MAX`]. A token that is impossible or does not exist has −2000.
 #[must_use]
 pub fn logprobs(logits: &[f32], chosen: TokenId, top: u8) -> Logprobs {
-    let _ = (logits, chosen, top);
-    Logprobs { chosen: Millionths::ZERO, top: Vec::new() }
+    let logits: Vec<f32> = logits.iter().map(|&logit| clean(logit)).collect();
+    let Some(likeliest) = likeliest(&logits) else {
+        return Logprobs { chosen: LOGPROB_MIN, top: Vec::new() };
+    };
+    let max = likeliest.logit;
+    let log_mass = ln(mass(&logits, max, 1.0));
+    let logprob = |logit: f32| {
+        let value = f64::from(logit) - f64::from(max) - log_mass;
+        Millionths::from_f64(value.max(LOGPROB_MIN.to_f64())).unwrap_or(LOGPROB_MIN)
+    };
+    let top = match top.min(TOP_LOGPROBS_MAX) {
+        0 => Vec::new(),
+        count => self::top(&logits, count.into()),
+    };
+    Logprobs {
+        chosen: logits.get(chosen as usize).map_or(LOGPROB_MIN, |&logit| logprob(logit)),
+        top: top.into_iter().map(|one| (one.token, logprob(one.logit))).collect(),
+    }
 }
+
+/// Stands for minus infinity.
+const LOGPROB_MIN: Millionths = Millionths(-2_000_000_000);
+
+#[cfg(test)]
+mod tests;
