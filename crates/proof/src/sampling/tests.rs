@@ -229,6 +229,7 @@ proptest! {
 }
 
 /// These choices must be the same on every platform, for ever: receipts depend on them.
+/// An independent program in another language computed them first.
 #[test]
 fn golden_choices() {
     let logits: Vec<f32> =
@@ -244,9 +245,43 @@ fn golden_choices() {
         }
         output
     };
-    assert_eq!(run(&sampling(0.0)), [0; 4]);
-    assert_eq!(run(&sampling(1.0)), [0; 4]);
-    assert_eq!(run(&sampling(0.3)), [0; 4]);
-    assert_eq!(run(&Sampling { top_k: 40, ..sampling(0.7) }), [0; 4]);
-    assert_eq!(run(&Sampling { top_p: millionths(0.9), ..sampling(0.2) }), [0; 4]);
+    assert_eq!(run(&sampling(0.0)), [39_603; 4]);
+    assert_eq!(run(&sampling(1.0)), [45_824, 163, 24_793, 46_948]);
+    assert_eq!(run(&sampling(0.3)), [11_700, 11_276, 24_793, 17_643]);
+    assert_eq!(run(&Sampling { top_k: 40, ..sampling(0.7) }), [6_155, 46_368, 47_355, 29_644]);
+    assert_eq!(
+        run(&Sampling { top_p: millionths(0.9), ..sampling(0.2) }),
+        [11_700, 11_276, 48_939, 17_643]
+    );
+}
+
+/// How long a choice takes: `cargo test -p remuda-proof -- --ignored --nocapture costs`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn costs() {
+    let noise = noise::Noise::new(&Seed::from_caller(2), 0, 0);
+    let logits: Vec<f32> = (0..49_152).map(|n| (noise.gumbel(n) * 3.0) as f32).collect();
+    let cases = [
+        ("greedy", sampling(0.0)),
+        ("whole vocabulary", sampling(1.0)),
+        ("top_k 40", Sampling { top_k: 40, ..sampling(0.8) }),
+        ("top_p 0.9", Sampling { top_p: millionths(0.9), ..sampling(0.8) }),
+        ("min_p 0.05", Sampling { min_p: millionths(0.05), ..sampling(0.8) }),
+        ("penalties", Sampling { repetition_penalty: millionths(1.1), ..sampling(1.0) }),
+    ];
+    let output = vec![5; 500];
+    for (name, params) in cases {
+        let mut sampler = Sampler::new(&params, &Seed::from_caller(1), 0);
+        let start = std::time::Instant::now();
+        for position in 0..500 {
+            let history = History { prompt: &[1; 500], output: &output[..position] };
+            std::hint::black_box(sampler.choose(&logits, history, None).unwrap());
+        }
+        println!("{name}: {:?} a token", start.elapsed() / 500);
+    }
+    let start = std::time::Instant::now();
+    for token in 0..500 {
+        std::hint::black_box(logprobs(&logits, token, 20));
+    }
+    println!("logprobs: {:?} a token", start.elapsed() / 500);
 }
