@@ -55,13 +55,17 @@ pub struct EndpointConfig {
     /// Whether packets may travel directly. False leaves only the relays: for tests, and for
     /// nodes that must not reveal their address to their peers.
     pub direct: bool,
+    /// After how long without a sign of life a connection is given up; the shorter of both
+    /// sides' counts. Normally [`IDLE_TIMEOUT`].
+    pub idle_timeout: Duration,
 }
 
 impl EndpointConfig {
     /// An endpoint on `bind` that contacts nobody on its own.
     #[must_use]
     pub const fn new(key: SecretKey, bind: SocketAddr) -> Self {
-        Self { key, bind, relays: Vec::new(), port_mapping: false, direct: true }
+        let idle_timeout = IDLE_TIMEOUT;
+        Self { key, bind, relays: Vec::new(), port_mapping: false, direct: true, idle_timeout }
     }
 }
 
@@ -275,7 +279,7 @@ fn builder(config: &EndpointConfig, relays: &[RelayUrl]) -> Result<Builder, Bind
         .relay_mode(relay_mode)
         .clear_address_lookup()
         .net_report_config(NetReportConfig::minimal())
-        .transport_config(transport()?)
+        .transport_config(transport(config)?)
         .clear_ip_transports();
     let builder = map_ports(builder, config.port_mapping)?;
     if !config.direct {
@@ -296,17 +300,18 @@ fn map_ports(builder: Builder, wanted: bool) -> Result<Builder, BindError> {
     if wanted { Err(BindError::PortMappingMissing) } else { Ok(builder) }
 }
 
-fn transport() -> Result<QuicTransportConfig, BindError> {
-    let idle = IdleTimeout::try_from(IDLE_TIMEOUT);
-    let idle = idle.map_err(|error| failed(SocketAddr::from(([0; 4], 0)), &error))?;
+fn transport(config: &EndpointConfig) -> Result<QuicTransportConfig, BindError> {
+    let idle = IdleTimeout::try_from(config.idle_timeout);
+    let idle = idle.map_err(|error| failed(config.bind, &error))?;
+    let keep_alive = KEEP_ALIVE_INTERVAL.min(config.idle_timeout / 4);
     let config = QuicTransportConfig::builder()
         .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_PER_CONNECTION_MAX))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
-        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .default_path_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .default_path_max_idle_timeout(IDLE_TIMEOUT)
+        .keep_alive_interval(keep_alive)
+        .default_path_keep_alive_interval(keep_alive)
+        .default_path_max_idle_timeout(config.idle_timeout)
         .max_idle_timeout(Some(idle));
     Ok(config.build())
 }

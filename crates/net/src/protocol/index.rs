@@ -2,8 +2,13 @@
 //!
 //! One bidirectional stream a request.
 
+use std::time::Duration;
+
 use borsh::{BorshDeserialize, BorshSerialize};
-use remuda_types::{Announcement, Signed};
+use remuda_types::{Announcement, NodeAddress, Signed};
+use thiserror::Error;
+
+use crate::{ConnectError, Endpoint, RequestError};
 
 /// The protocol's name and version.
 pub const ALPN: &[u8] = b"remuda/index/1";
@@ -57,4 +62,52 @@ pub enum Response {
         /// What helps.
         message: String,
     },
+}
+
+/// How long an announcement may take once the connection stands.
+pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why an announcement was not taken in.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum AnnounceError {
+    /// The indexer cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The exchange failed.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The indexer refused.
+    #[error("the indexer refused the announcement ({code}): {message}")]
+    Refused {
+        /// The indexer's stable name for the reason.
+        code: String,
+        /// What helps.
+        message: String,
+    },
+    /// The indexer answered something else.
+    #[error("the indexer's answer does not fit; upgrade the older side")]
+    Protocol,
+}
+
+/// Announces a provider to `indexer`. Returns after how long to announce again.
+///
+/// # Errors
+/// [`AnnounceError`].
+pub async fn announce(
+    endpoint: &Endpoint,
+    indexer: &NodeAddress,
+    announcement: Signed<Announcement>,
+) -> Result<Duration, AnnounceError> {
+    let connection = endpoint.connect(indexer, ALPN).await?;
+    let question = Request::Announce(Box::new(announcement));
+    let answer =
+        crate::request(&connection, FRAME_BYTES_MAX, &question, ANNOUNCE_TIMEOUT).await?;
+    match answer {
+        Response::Announced { renew_after_ms } => {
+            Ok(Duration::from_millis(u64::from(renew_after_ms)))
+        }
+        Response::Refused { code, message } => Err(AnnounceError::Refused { code, message }),
+        Response::Listings(_) => Err(AnnounceError::Protocol),
+    }
 }

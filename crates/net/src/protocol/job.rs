@@ -30,6 +30,10 @@ pub const ALPN: &[u8] = b"remuda/job/1";
 /// The largest frame either side accepts, in bytes.
 pub const FRAME_BYTES_MAX: usize = 8 << 20;
 
+/// What neither side risks more than: a provider pauses while more than this is unpaid on a
+/// channel, over all its jobs.
+pub const UNPAID_WINDOW: Credits = Credits(2_000);
+
 /// What opens a job.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Open {
