@@ -4,20 +4,27 @@
 
 pub mod chat;
 pub mod constraint;
+#[cfg(feature = "llm")]
+pub mod llm;
+mod spec;
 pub mod text;
 pub mod upstream;
+pub mod worker;
 
 use std::fmt;
 use std::pin::Pin;
 
 use async_trait::async_trait;
+use borsh::{BorshDeserialize, BorshSerialize};
 use futures_util::Stream;
 use remuda_types::job::{Delta, JobInput, JobKind, Resume};
 use remuda_types::{ManifestHash, Seed, StopReason};
 use thiserror::Error;
 
+pub use spec::ModelSpec;
+
 /// A job, as an engine sees it: no money, no network.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, BorshSerialize, BorshDeserialize)]
 pub struct EngineJob {
     /// The model.
     pub manifest: ManifestHash,
@@ -32,7 +39,7 @@ pub struct EngineJob {
 /// What an engine reports while it works, in this order: `Prepared` once, then `Output` and
 /// `ChoiceDone` for each choice (or `Embeddings` once); the stream ends after the last
 /// choice is done, or with one error.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub enum EngineEvent {
     /// The input is understood.
     Prepared {
@@ -55,7 +62,7 @@ pub enum EngineEvent {
 }
 
 /// Why an engine did not finish a job.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, BorshSerialize, BorshDeserialize)]
 #[non_exhaustive]
 pub enum EngineError {
     /// The input breaks a rule of the model. Nobody will run it.
@@ -92,7 +99,7 @@ pub enum EngineError {
 pub type EngineStream = Pin<Box<dyn Stream<Item = Result<EngineEvent, EngineError>> + Send>>;
 
 /// One model that an engine serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct ServedModel {
     /// Exactly which model.
     pub manifest: ManifestHash,
