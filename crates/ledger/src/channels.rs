@@ -64,7 +64,7 @@ impl State {
             return Ok(paid);
         }
         channel.redeemed = voucher.cumulative;
-        self.settle(channel.payer, paid, Credits::ZERO)?;
+        self.settle(channel, paid, Credits::ZERO)?;
         self.pay_credits(self.reward_account(&channel.provider), paid)?;
         self.put_channel(channel.clone());
         Ok(paid)
@@ -73,7 +73,7 @@ impl State {
     /// Gives the rest back and forgets all but the name.
     fn end(&mut self, channel: &Channel, now: TimestampMs) -> Result<Credits, TransactionError> {
         let rest = channel.remaining();
-        self.settle(channel.payer, Credits::ZERO, rest)?;
+        self.settle(channel, Credits::ZERO, rest)?;
         self.unlock_credits(channel.account, rest)?;
         self.write(Row::Channel(channel.id, None));
         self.write(Row::Closed(channel.id, Some(now)));
@@ -159,7 +159,7 @@ fn add_deposit(
     if amount.is_zero() {
         return Err(TransactionError::ZeroAmount);
     }
-    state.reserve(context.signer, amount, context.now)?;
+    state.reserve(&context.signer, &account, amount, context.now)?;
     state.lock_credits(account, amount)
 }
 

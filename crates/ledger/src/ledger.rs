@@ -11,7 +11,7 @@ use crate::error::{AuditError, BlockError, GenesisError, RestoreError, Transacti
 use crate::genesis::{Genesis, Parameters};
 use crate::merkle::{StateProof, Trie};
 use crate::signatures::{Verified, verify_all};
-use crate::state::{Change, Difference, Row, State, StateKey};
+use crate::state::{Change, Row, State, StateKey};
 use crate::{Answer, Header, Query, SignedTransaction, audit, execute};
 
 /// How far ahead of a key's next nonce [`Ledger::check`] lets a transaction be: so many of one
@@ -54,7 +54,8 @@ pub struct Applied {
 struct Undo {
     parent: Header,
     journal: Vec<Row>,
-    differences: Vec<Difference>,
+    /// The changed leaves as they were.
+    leaves: Vec<Change>,
 }
 
 /// A record (or its absence) with its proof against the state root of the newest header.
@@ -236,13 +237,10 @@ impl Ledger {
         if applied.block.header != self.head {
             return Err(BlockError::NotTheHead);
         }
-        let Undo { parent, journal, differences } = applied.undo;
+        let Undo { parent, journal, leaves } = applied.undo;
         self.state.undo(journal);
-        for difference in &differences {
-            self.trie.set(&difference.key, difference.old.as_deref());
-        }
-        debug_assert_eq!(self.trie.root(), parent.state);
-        self.trie.root();
+        let root = self.trie.update(&leaves);
+        debug_assert_eq!(root, parent.state);
         self.head = parent;
         Ok(())
     }
@@ -298,17 +296,14 @@ impl Ledger {
         outcomes: Vec<Outcome>,
     ) -> Applied {
         let journal = self.state.take_journal();
-        let differences = self.state.changed(&journal);
-        for difference in &differences {
-            self.trie.set(&difference.key, difference.new.as_deref());
-        }
-        let header = next_header(&self.head, time, transactions, &outcomes, self.trie.root());
+        let (before, changes) = self.state.changed(&journal);
+        let root = self.trie.update(&changes);
+        let header = next_header(&self.head, time, transactions, &outcomes, root);
         let parent = std::mem::replace(&mut self.head, header.clone());
-        let changes = differences.iter().map(|d| (d.key.clone(), d.new.clone())).collect();
         Applied {
             block: Block { header, transactions: transactions.to_vec(), outcomes },
             changes,
-            undo: Undo { parent, journal, differences },
+            undo: Undo { parent, journal, leaves: before },
         }
     }
 }

@@ -165,6 +165,14 @@ impl Trie {
         }
     }
 
+    /// Sets and removes leaves, and gives the new root.
+    pub(crate) fn update(&mut self, leaves: &[(Vec<u8>, Option<Vec<u8>>)]) -> Hash {
+        for (key, value) in leaves {
+            self.set(key, value.as_deref());
+        }
+        self.root()
+    }
+
     /// The root over all leaves.
     pub(crate) fn root(&mut self) -> Hash {
         self.root.map_or(EMPTY_ROOT, |root| self.refresh(root))

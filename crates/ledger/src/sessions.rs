@@ -8,7 +8,7 @@ use crate::block::Effects;
 use crate::context::{Context, Verdict, is_full};
 use crate::error::TransactionError;
 use crate::state::{Row, State};
-use crate::{Account, Session};
+use crate::{Account, Channel, Session};
 
 impl Session {
     /// Whether it can open no more channels.
@@ -43,14 +43,27 @@ impl State {
         self.write(Row::Session(session.session, Some(session)));
     }
 
-    /// Counts `amount` against the cap of the session behind `payer`, if it is one.
+    /// The session with which `payer` spends `account`'s credits; none when they are its own.
+    fn session_behind(
+        &self,
+        payer: &PublicKey,
+        account: &AccountId,
+    ) -> Result<Option<Session>, TransactionError> {
+        if *account == AccountId::from(*payer) {
+            return Ok(None);
+        }
+        self.session(payer).map(Some).ok_or(TransactionError::UnknownSession)
+    }
+
+    /// Counts `amount` against the cap of the session, if one pays.
     pub(crate) fn reserve(
         &mut self,
-        payer: PublicKey,
+        payer: &PublicKey,
+        account: &AccountId,
         amount: Credits,
         now: TimestampMs,
     ) -> Result<(), TransactionError> {
-        let Some(mut session) = self.session(&payer) else { return Ok(()) };
+        let Some(mut session) = self.session_behind(payer, account)? else { return Ok(()) };
         session.check_live(now)?;
         let left = session.left();
         if amount > left {
@@ -61,14 +74,15 @@ impl State {
         Ok(())
     }
 
-    /// Of what was reserved, `paid` is spent and `returned` is free again.
+    /// Of what was reserved for `channel`, `paid` is spent and `returned` is free again.
     pub(crate) fn settle(
         &mut self,
-        payer: PublicKey,
+        channel: &Channel,
         paid: Credits,
         returned: Credits,
     ) -> Result<(), TransactionError> {
-        let Some(mut session) = self.session(&payer) else { return Ok(()) };
+        let session = self.session_behind(&channel.payer, &channel.account)?;
+        let Some(mut session) = session else { return Ok(()) };
         session.locked = session.locked.sub(paid.add(returned)?)?;
         session.spent = session.spent.add(paid)?;
         self.put_session(session);
@@ -82,8 +96,8 @@ impl State {
             && self.account(&(*key).into()) == Account::EMPTY
     }
 
-    /// Makes room for one more session of `account`: at the limit, one that has ended and
-    /// holds nothing is forgotten. It cannot come back if it ever signed: its nonce stays.
+    /// Makes room for one more session of `account`: at the limit, one that has ended and has
+    /// no open channel is forgotten. It cannot come back if it ever signed: its nonce stays.
     fn make_room(
         &mut self,
         account: &AccountId,
@@ -94,12 +108,15 @@ impl State {
         if !is_full(keys.len(), most) {
             return Ok(());
         }
-        let forgettable =
-            |session: &Session| session.has_ended(context.now) && session.locked.is_zero();
-        let ended = keys.iter().find(|key| self.tables.sessions.get(key).is_some_and(forgettable));
-        let Some(&ended) = ended else { return Err(TransactionError::SessionLimit { most }) };
+        let ended = keys.iter().copied().find(|key| self.is_forgettable(key, context.now));
+        let ended = ended.ok_or(TransactionError::SessionLimit { most })?;
         self.write(Row::Session(ended, None));
         Ok(())
+    }
+
+    fn is_forgettable(&self, key: &PublicKey, now: TimestampMs) -> bool {
+        let ended = self.tables.sessions.get(key).is_some_and(|session| session.has_ended(now));
+        ended && !self.indexes.channels_of_payer.contains_key(key)
     }
 }
 

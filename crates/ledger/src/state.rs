@@ -241,28 +241,20 @@ impl State {
         }
     }
 
-    /// The records that differ from before the journal began: key, old bytes, new bytes.
-    pub(crate) fn changed(&self, journal: &[Row]) -> Vec<Difference> {
+    /// The leaves that differ from before the journal began, sorted by key: as they were, and
+    /// as they are.
+    pub(crate) fn changed(&self, journal: &[Row]) -> (Vec<Change>, Vec<Change>) {
         let mut first = BTreeMap::new();
         for row in journal {
             first.entry(row.key()).or_insert(row);
         }
-        first
+        let mut changes: Vec<(Change, Change)> = first
             .into_iter()
-            .map(|(key, row)| Difference {
-                old: row.value_bytes(),
-                new: self.tables.value_bytes(&key),
-                key: key.to_bytes(),
-            })
-            .filter(|difference| difference.old != difference.new)
-            .collect()
+            .map(|(key, row)| (key.to_bytes(), row.value_bytes(), self.tables.value_bytes(&key)))
+            .filter(|(_, old, new)| old != new)
+            .map(|(key, old, new)| ((key.clone(), old), (key, new)))
+            .collect();
+        changes.sort_unstable();
+        changes.into_iter().unzip()
     }
-}
-
-/// How a block changed one leaf.
-#[derive(Clone, Debug)]
-pub(crate) struct Difference {
-    pub(crate) key: Vec<u8>,
-    pub(crate) old: Option<Vec<u8>>,
-    pub(crate) new: Option<Vec<u8>>,
 }

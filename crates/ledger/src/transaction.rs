@@ -19,7 +19,9 @@ pub const REDEEM_VOUCHERS_MAX: usize = 64;
 pub struct Transaction {
     /// The network it is for; on any other it is refused.
     pub network: NetworkId,
-    /// The signer's next number. Each signing key counts for itself, from 0.
+    /// The signer's next number. Each signing key counts for itself, from 0. A transaction
+    /// that a block holds consumes it even when it is refused, unless its size, signature,
+    /// network or nonce was wrong.
     pub nonce: u64,
     /// What is to happen.
     pub action: Action,
@@ -73,7 +75,8 @@ pub enum Action {
         client: NodeId,
         /// How much is locked.
         deposit: Credits,
-        /// When what is left goes back.
+        /// When what is left goes back. A channel of a session key ends with its session at
+        /// the latest.
         expires_at: TimestampMs,
     },
     /// The payer locks more.
@@ -83,8 +86,8 @@ pub enum Action {
         /// How much more.
         amount: Credits,
     },
-    /// The payer wants the rest back: the provider has the grace period to redeem, then
-    /// anyone may expire the channel.
+    /// The payer, or its account's key, wants the rest back: the provider has the grace period
+    /// to redeem, then anyone may expire the channel.
     RequestClose {
         /// The channel.
         channel: ChannelId,

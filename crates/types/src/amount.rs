@@ -95,9 +95,21 @@ pub const UNITS_PER_PRICE: u64 = 1_000_000;
 /// What a provider asks, in micro-dollars per million units. For language models a unit is
 /// one model token.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash,
-    BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
 )]
+#[serde(deny_unknown_fields)]
 pub struct Price {
     /// Micro-dollars per million input units.
     pub input: u64,

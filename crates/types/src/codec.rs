@@ -16,7 +16,9 @@ pub enum CodecError {
     #[error("the message is empty")]
     Empty,
     /// The version byte names a format that this build does not read.
-    #[error("format version {found} is not the supported version {supported}; upgrade the older side")]
+    #[error(
+        "format version {found} is not the supported version {supported}; upgrade the older side"
+    )]
     Version {
         /// The version in the message.
         found: u8,

@@ -49,10 +49,20 @@ impl FromStr for Hash {
     type Err = hex::FromHexError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes)?;
-        Ok(Self(bytes))
+        decode_hex(text).map(Self)
     }
+}
+
+/// Decodes lowercase hexadecimal digits: each value has one text, so that no byte of a stored
+/// record can change without the record changing.
+pub(crate) fn decode_hex<const N: usize>(text: &str) -> Result<[u8; N], hex::FromHexError> {
+    if let Some(index) = text.bytes().position(|byte| byte.is_ascii_uppercase()) {
+        let c = char::from(text.as_bytes()[index]);
+        return Err(hex::FromHexError::InvalidHexCharacter { c, index });
+    }
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes)?;
+    Ok(bytes)
 }
 
 impl Serialize for Hash {
@@ -82,5 +92,6 @@ mod tests {
         let hash = Hash::derive("remuda test", b"x");
         assert_eq!(hash.to_string().parse::<Hash>(), Ok(hash));
         assert!("abcd".parse::<Hash>().is_err());
+        assert!(hash.to_string().to_uppercase().parse::<Hash>().is_err());
     }
 }

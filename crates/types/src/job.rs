@@ -16,8 +16,18 @@ pub type TokenId = u32;
 
 /// The kind of work, which decides what a unit is.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-    BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
@@ -28,9 +38,7 @@ pub enum JobKind {
 }
 
 /// The input of a job: what its commitment hides and its receipt binds.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub enum JobInput {
     /// Generate text.
     Generate(Generate),
@@ -107,8 +115,19 @@ pub const EMBED_INPUTS_MAX: usize = 256;
 
 /// A decimal number in millionths: exact, ordered, never NaN.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash,
-    BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
 )]
 #[serde(transparent)]
 pub struct Millionths(pub i32);
@@ -144,9 +163,7 @@ impl Millionths {
 }
 
 /// A text generation.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Generate {
     /// What to continue or answer.
     pub prompt: Prompt,
@@ -189,9 +206,7 @@ impl Generate {
 }
 
 /// What a model is asked to continue or answer.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub enum Prompt {
     /// A conversation, rendered with the model's own template.
     Chat(Chat),
@@ -202,9 +217,7 @@ pub enum Prompt {
 }
 
 /// A conversation and the tools that the model may call.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Chat {
     /// The conversation so far.
     pub messages: Vec<Message>,
@@ -231,9 +244,7 @@ pub enum Role {
 }
 
 /// One message of a conversation.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
@@ -248,9 +259,7 @@ pub struct Message {
 }
 
 /// A function that the model may call.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Tool {
     /// The function's name.
     pub name: String,
@@ -261,9 +270,7 @@ pub struct Tool {
 }
 
 /// Whether the model must, may or may not call a tool.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub enum ToolChoice {
     /// No call.
     None,
@@ -276,9 +283,7 @@ pub enum ToolChoice {
 }
 
 /// A complete tool call.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct ToolCall {
     /// The call's name, by which its result refers to it.
     pub id: String,
@@ -289,9 +294,7 @@ pub struct ToolCall {
 }
 
 /// How a token is drawn from the logits. The order of application is that of the fields.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Sampling {
     /// Added to the logits of single tokens, −100 to 100.
     pub logit_bias: BTreeMap<TokenId, Millionths>,
@@ -353,9 +356,7 @@ impl Sampling {
 
 /// What the output must conform to. A grammar decides which tokens are possible at each
 /// step; the draw is made among those.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub enum Constraint {
     /// Nothing.
     None,
@@ -370,9 +371,7 @@ pub enum Constraint {
 }
 
 /// Texts to embed.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Embed {
     /// The texts, at most [`EMBED_INPUTS_MAX`].
     pub inputs: Vec<String>,
@@ -390,8 +389,7 @@ impl Embed {
 
 /// Where to continue a job that another provider began: one entry a choice.
 #[derive(
-    Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize,
-    Serialize, Deserialize,
+    Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
 )]
 pub struct Resume {
     /// The choices in their order; empty when the job starts afresh.
@@ -414,8 +412,7 @@ impl Resume {
 
 /// What exists already of one choice.
 #[derive(
-    Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize,
-    Serialize, Deserialize,
+    Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
 )]
 pub struct ResumeChoice {
     /// The tokens drawn so far; empty with an engine that does not show them.
@@ -430,8 +427,7 @@ pub struct ResumeChoice {
 
 /// A piece of output of one choice.
 #[derive(
-    Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize,
-    Serialize, Deserialize,
+    Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
 )]
 pub struct Delta {
     /// Which choice.
@@ -450,9 +446,7 @@ pub struct Delta {
 }
 
 /// A piece of a tool call.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct ToolCallDelta {
     /// Which call of this choice.
     pub index: u16,
@@ -465,9 +459,7 @@ pub struct ToolCallDelta {
 }
 
 /// How likely a token was, before penalties, temperature and truncation.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct TokenLogprob {
     /// The drawn token.
     pub chosen: LogprobEntry,
@@ -476,9 +468,7 @@ pub struct TokenLogprob {
 }
 
 /// A token and its log probability.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct LogprobEntry {
     /// The token; 0 with an engine that does not show it.
     pub token: TokenId,

@@ -10,6 +10,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::Hash;
+use crate::hash::decode_hex;
 
 /// The readable prefix of an API key: a session key's seed with a checksum.
 const API_KEY_PREFIX: &str = "sk-remuda-";
@@ -18,8 +19,8 @@ const API_KEY_PREFIX: &str = "sk-remuda-";
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Not 64 hexadecimal digits.
-    #[error("a public key is 64 hexadecimal digits")]
+    /// Not 64 lowercase hexadecimal digits.
+    #[error("a public key is 64 lowercase hexadecimal digits")]
     PublicKeyText,
     /// Not an API key, or one with a typing mistake (the checksum is wrong).
     #[error("this is not an API key: it must read {API_KEY_PREFIX}1…; copy it again, whole")]
@@ -30,9 +31,7 @@ pub enum KeyError {
 }
 
 /// An ed25519 public key: the name of a node, a session or a single-key account.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct PublicKey(pub [u8; 32]);
 
 impl PublicKey {
@@ -67,8 +66,7 @@ impl FromStr for PublicKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| KeyError::PublicKeyText)?;
+        let bytes = decode_hex(text).map_err(|_| KeyError::PublicKeyText)?;
         ed25519_consensus::VerificationKey::try_from(bytes).map_err(|_| KeyError::NotAPoint)?;
         Ok(Self(bytes))
     }
@@ -106,9 +104,7 @@ impl Serialize for Signature {
 impl<'de> Deserialize<'de> for Signature {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <String as Deserialize>::deserialize(deserializer)?;
-        let mut bytes = [0; 64];
-        hex::decode_to_slice(&text, &mut bytes).map_err(serde::de::Error::custom)?;
-        Ok(Self(bytes))
+        decode_hex(&text).map(Self).map_err(serde::de::Error::custom)
     }
 }
 
@@ -216,6 +212,17 @@ mod tests {
         let other = SecretKey::from_seed([2; 32]).public();
         assert!(!other.verifies(&digest, &signature));
         assert!(!PublicKey([0xff; 32]).verifies(&digest, &signature));
+    }
+
+    #[test]
+    fn a_public_key_has_one_text_and_is_a_point() {
+        let key = SecretKey::from_seed([3; 32]).public();
+        let text = key.to_string();
+        assert_eq!(text.parse(), Ok(key));
+        assert_eq!(text.to_uppercase().parse::<PublicKey>(), Err(KeyError::PublicKeyText));
+        assert_eq!(text[1..].parse::<PublicKey>(), Err(KeyError::PublicKeyText));
+        let no_point = hex::encode([0x02; 32]);
+        assert_eq!(no_point.parse::<PublicKey>(), Err(KeyError::NotAPoint));
     }
 
     #[test]

@@ -9,8 +9,17 @@ use crate::{Canonical, ManifestHash, NodeId, Price, TimestampMs, job::JobKind};
 
 /// How to reach a node: its key, and hints where to find it.
 #[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-    BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+    Clone,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
 )]
 pub struct NodeAddress {
     /// The node's key. Whoever answers must prove to hold it.
@@ -22,15 +31,11 @@ pub struct NodeAddress {
 }
 
 /// What a device is, coarsely: a class of comparable speed and numerics.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct DeviceClass(pub String);
 
 /// One model that a provider serves.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct ModelOffer {
     /// The public name, as buyers write it.
     pub name: String,
@@ -50,8 +55,16 @@ pub struct ModelOffer {
 
 /// How busy a provider is.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize,
-    Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
 )]
 pub struct Load {
     /// Jobs that run.
@@ -77,9 +90,7 @@ pub enum ProviderState {
 }
 
 /// A provider's self-description, signed with its node key and renewed every few seconds.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Announcement {
     /// Where the provider is.
     pub address: NodeAddress,

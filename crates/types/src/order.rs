@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ManifestHash, OrderId, Price, job::JobKind};
 
 /// A request for one job, as the matching sees it. It says nothing of the input's content.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Order {
     /// The order's name, drawn at random by the client.
     pub id: OrderId,

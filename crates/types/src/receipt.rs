@@ -77,9 +77,18 @@ pub enum StopReason {
 
 /// What was measured.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize,
-    Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
 )]
+#[serde(deny_unknown_fields)]
 pub struct Usage {
     /// Input units that are paid. Zero when the job was resumed: the buyer pays its input once.
     pub units_in: u64,
@@ -94,9 +103,8 @@ pub struct Usage {
 /// One attempt at a job, as its provider states it.
 ///
 /// The price times the units is the amount; whoever holds a receipt can check that alone.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// The network whose ledger settles this.
     pub network: NetworkId,
@@ -194,14 +202,17 @@ pub enum ReceiptError {
 }
 
 /// A receipt signed by both: the provider's statement and the payer's voucher for it.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FinalReceipt {
     /// The provider's statement.
     pub receipt: Signed<Receipt>,
     /// The payer's acknowledgement, which is also the payment.
     pub voucher: Signed<Voucher>,
+}
+
+impl Canonical for FinalReceipt {
+    const DOMAIN: &'static str = "remuda/final-receipt/1";
 }
 
 impl FinalReceipt {
@@ -211,9 +222,7 @@ impl FinalReceipt {
     /// The first [`ReceiptError`] found.
     pub fn verify(&self) -> Result<(), ReceiptError> {
         let (receipt, voucher) = (&self.receipt.body, &self.voucher.body);
-        self.receipt
-            .verify_by(&receipt.provider)
-            .map_err(|_| ReceiptError::ProviderSignature)?;
+        self.receipt.verify_by(&receipt.provider).map_err(|_| ReceiptError::ProviderSignature)?;
         self.voucher.verify_by(&receipt.payer).map_err(|_| ReceiptError::PayerSignature)?;
         if voucher.channel != receipt.channel || voucher.receipt != Some(receipt.id()) {
             return Err(ReceiptError::OtherReceipt);

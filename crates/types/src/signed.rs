@@ -14,9 +14,8 @@ pub struct SignatureError;
 /// A value and the signature of `signer` over its digest.
 ///
 /// Decoding does not check the signature: call [`Signed::verify`] before trusting it.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Signed<T> {
     /// What was signed.
     pub body: T,

@@ -7,9 +7,8 @@ use crate::{Canonical, ChannelId, Credits, NodeId, ReceiptId};
 
 /// "Of this channel, `cumulative` is yours." The largest voucher is the whole truth: a later
 /// one replaces all before it, so there is never a second sum to reconcile.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Voucher {
     /// The channel that pays.
     pub channel: ChannelId,
@@ -28,9 +27,8 @@ impl Canonical for Voucher {
 
 /// The payer's word that a node (a gateway, say) may use a channel toward its provider.
 /// Signed once per connection: whoever merely knows a channel's name cannot run up its bill.
-#[derive(
-    Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ChannelUse {
     /// The channel.
     pub channel: ChannelId,

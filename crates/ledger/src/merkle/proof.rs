@@ -7,9 +7,6 @@ use thiserror::Error;
 
 use super::{EMPTY_ROOT, Path, branch_hash, goes_right, leaf_hash, path_of, value_hash};
 
-/// The most branches above a leaf: one a bit of its path.
-const STEPS_MAX: usize = 256;
-
 /// A branch above the leaf.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
@@ -75,7 +72,7 @@ impl StateProof {
             _ => return Err(ProofError::Malformed),
         };
         let falls = self.steps.windows(2).any(|pair| pair[0].bit >= pair[1].bit);
-        if falls || self.steps.len() > STEPS_MAX {
+        if falls {
             return Err(ProofError::Malformed);
         }
         if self.fold(&path, leaf) == *root { Ok(()) } else { Err(ProofError::Root) }

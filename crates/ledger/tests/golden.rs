@@ -1,0 +1,218 @@
+//! The formats of what is signed, hashed and stored, byte for byte. A failure here means that
+//! existing chains no longer replay: raise the type's format version and domain instead.
+//!
+//! `UPDATE_GOLDEN=1` writes the files of `tests/golden/` anew: for new records only.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use remuda_ledger::{
+    Action, Block, Genesis, GenesisAccount, Header, Ledger, Parameters, StateKey, Transaction,
+};
+use remuda_types::job::JobKind;
+use remuda_types::{
+    Canonical, ChannelId, CodecError, Credits, Hash, ManifestHash, SecretKey, Signed, Tokens,
+    Voucher,
+};
+
+fn key(index: u8) -> SecretKey {
+    SecretKey::from_seed([index; 32])
+}
+
+fn genesis() -> Genesis {
+    Genesis {
+        name: "golden".into(),
+        time: 1_700_000_000_000,
+        grantor: key(1).public(),
+        accounts: vec![GenesisAccount {
+            account: key(2).public().into(),
+            tokens: Tokens(5_000_000_000),
+            credits: Credits(1_000_000),
+        }],
+        parameters: Parameters::default(),
+    }
+}
+
+fn voucher() -> Signed<Voucher> {
+    let channel = ChannelId::derive(&key(2).public(), &key(3).public(), &[7; 32]);
+    let cumulative = Credits(150);
+    Signed::sign(Voucher { channel, sequence: 1, cumulative, receipt: None }, &key(2))
+}
+
+/// One action of each kind, in the order of their tags on the wire.
+fn actions() -> Vec<Action> {
+    let (account, node) = (key(4).public().into(), key(3).public());
+    let channel = voucher().body.channel;
+    let ends = 1_700_000_100_000;
+    vec![
+        Action::Transfer { to: account, amount: Tokens(9) },
+        Action::GrantCredits { to: account, amount: Credits(8) },
+        Action::CreateSession { session: key(5).public(), cap: Credits(7), expires_at: ends },
+        Action::RevokeSession { session: key(5).public() },
+        Action::OpenChannel {
+            nonce: [7; 32],
+            provider: node,
+            client: key(6).public(),
+            deposit: Credits(500),
+            expires_at: ends,
+        },
+        Action::TopUpChannel { channel, amount: Credits(6) },
+        Action::RequestClose { channel },
+        Action::Redeem { vouchers: vec![voucher()] },
+        Action::CloseChannel { channel, voucher: Some(voucher()) },
+        Action::ExpireChannel { channel },
+        Action::RegisterProvider { reward: account, name: "p".into() },
+        Action::DeregisterProvider,
+        Action::RegisterModel {
+            name: "m".into(),
+            manifest: ManifestHash(Hash([9; 32])),
+            kinds: vec![JobKind::Generate],
+            licence: "MIT".into(),
+        },
+    ]
+}
+
+fn transaction(nonce: u64, action: Action) -> Transaction {
+    Transaction { network: genesis().network(), nonce, action }
+}
+
+fn ledger_and_block() -> (Ledger, Block) {
+    let mut ledger = Ledger::new(&genesis()).unwrap();
+    let open = actions().swap_remove(4);
+    let redeem = Action::Redeem { vouchers: vec![voucher()] };
+    let transactions = [
+        Signed::sign(transaction(0, open), &key(2)),
+        Signed::sign(transaction(0, redeem), &key(3)),
+        Signed::sign(transaction(0, Action::DeregisterProvider), &key(4)),
+        Signed::sign(transaction(9, Action::DeregisterProvider), &key(4)),
+    ];
+    let block = ledger.apply(1_700_000_000_500, &transactions).unwrap().block;
+    (ledger, block)
+}
+
+/// Checks `text` against the file, or writes it when asked to.
+fn check_golden(name: &str, text: &str) {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string(&file).unwrap(), "{name}: the format changed");
+}
+
+fn digits(bytes: &[u8]) -> String {
+    let digits = hex::encode(bytes);
+    let lines = digits.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn golden_text<T: Canonical>(value: &T) -> String {
+    format!("{}\n\n{}\n", value.digest(), digits(&value.to_canonical()))
+}
+
+fn check_strict<T: Canonical + PartialEq + Debug>(value: &T) {
+    let bytes = value.to_canonical();
+    assert_eq!(T::from_canonical(&bytes).as_ref(), Ok(value));
+    for end in 0..bytes.len() {
+        assert!(T::from_canonical(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    assert!(T::from_canonical(&[&bytes[..], &[0]].concat()).is_err());
+    let other = [&[T::VERSION + 1], &bytes[1..]].concat();
+    let expected = CodecError::Version { found: T::VERSION + 1, supported: T::VERSION };
+    assert_eq!(T::from_canonical(&other), Err(expected));
+}
+
+#[test]
+fn genesis_bytes() {
+    check_golden("genesis.hex", &golden_text(&genesis()));
+    check_strict(&genesis());
+}
+
+#[test]
+fn transaction_bytes() {
+    let transactions: Vec<_> =
+        (0..).zip(actions()).map(|(nonce, action)| transaction(nonce, action)).collect();
+    let text: Vec<_> = transactions.iter().map(golden_text).collect();
+    check_golden("transactions.hex", &text.join("\n"));
+    for transaction in &transactions {
+        check_strict(transaction);
+    }
+}
+
+#[test]
+fn block_and_header_bytes() {
+    let (_, block) = ledger_and_block();
+    check_golden("block.hex", &golden_text(&block));
+    check_golden("header.hex", &golden_text(&block.header));
+    check_strict::<Block>(&block);
+    check_strict::<Header>(&block.header);
+}
+
+/// Stored leaves: their keys, their values and the root over them.
+#[test]
+fn state_bytes() {
+    let (ledger, _) = ledger_and_block();
+    let leaves =
+        ledger.leaves().map(|(key, value)| format!("{}\n{}\n", digits(&key), digits(&value)));
+    let text = format!("{}\n\n{}", ledger.head().state, leaves.collect::<Vec<_>>().join("\n"));
+    check_golden("state.hex", &text);
+}
+
+#[test]
+fn proof_bytes() {
+    let (ledger, _) = ledger_and_block();
+    let proven = ledger.prove(&StateKey::Account(key(2).public().into()));
+    check_golden("proof.hex", &golden_text(&proven.proof));
+    check_strict(&proven.proof);
+}
+
+fn any_action() -> impl Strategy<Value = Action> {
+    let texts = (".{0,20}", any::<u64>(), any::<[u8; 32]>());
+    let fixed = (0..actions().len()).prop_map(|index| actions().swap_remove(index));
+    let varied = texts.prop_map(|(text, number, bytes)| match number % 3 {
+        0 => Action::RegisterProvider { reward: remuda_types::AccountId(Hash(bytes)), name: text },
+        1 => Action::Transfer {
+            to: remuda_types::AccountId(Hash(bytes)),
+            amount: Tokens(u128::from(number) << 3),
+        },
+        _ => Action::ExpireChannel { channel: ChannelId(Hash(bytes)) },
+    });
+    prop_oneof![fixed, varied]
+}
+
+proptest! {
+    #[test]
+    fn transactions_round_trip(nonce in any::<u64>(), action in any_action()) {
+        let transaction = transaction(nonce, action);
+        let bytes = transaction.to_canonical();
+        prop_assert_eq!(Transaction::from_canonical(&bytes).unwrap(), transaction);
+    }
+
+    #[test]
+    fn any_bytes_decode_to_one_value_or_none(
+        mut bytes in prop::collection::vec(any::<u8>(), 42..200),
+    ) {
+        // A version, then network and nonce (40 bytes), then the action's tag.
+        bytes[0] = 1;
+        bytes[41] %= 14;
+        if let Ok(transaction) = Transaction::from_canonical(&bytes) {
+            prop_assert_eq!(transaction.to_canonical(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_damaged_block_is_never_replayed(
+        at in any::<prop::sample::Index>(),
+        flip in 1_u8..,
+    ) {
+        let (_, block) = ledger_and_block();
+        let mut bytes = block.to_canonical();
+        let index = at.index(bytes.len());
+        bytes[index] ^= flip;
+        if let Ok(damaged) = Block::from_canonical(&bytes) {
+            let mut follower = Ledger::new(&genesis()).unwrap();
+            prop_assert!(follower.replay(&damaged).is_err());
+            prop_assert_eq!(follower.head().height, 0);
+        }
+    }
+}

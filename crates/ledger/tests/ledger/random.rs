@@ -1,0 +1,522 @@
+//! Random histories, honest and hostile. `PROPTEST_CASES` makes the run longer.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use remuda_ledger::{
+    Action, Answer, Applied, Channel, Ledger, Parameters, Query, SignedTransaction, StateKey,
+    StateProof, Supply,
+};
+use remuda_types::job::JobKind;
+use remuda_types::{
+    Canonical, ChannelId, Credits, Hash, ManifestHash, NetworkId, SecretKey, Signed, Tokens,
+};
+
+use crate::world::*;
+
+/// The actors: the grantor, two accounts, two keys for sessions, two nodes, a stranger.
+const ACTORS: [u8; 8] = [0, 1, 2, 10, 11, 20, 21, 50];
+/// Histories of one run, unless `PROPTEST_CASES` says otherwise.
+const CASES: u32 = 96;
+
+fn actor(index: u8) -> SecretKey {
+    key(ACTORS[usize::from(index) % ACTORS.len()])
+}
+
+fn owner(key: &remuda_types::PublicKey) -> Option<SecretKey> {
+    (0..8).map(actor).find(|actor| actor.public() == *key)
+}
+
+/// What somebody tries. Numbers pick actors and channels, modulo how many there are.
+#[derive(Clone, Debug)]
+enum Attempt {
+    Transfer { to: u8, amount: u128 },
+    Grant { to: u8, amount: u64 },
+    CreateSession { session: u8, cap: u64, life: u64 },
+    Revoke { session: u8 },
+    Open { provider: u8, nonce: u8, deposit: u64, life: u64 },
+    TopUp { channel: u8, amount: u64 },
+    RequestClose { channel: u8 },
+    Redeem { vouchers: Vec<(u8, u64, Fraud)> },
+    Close { channel: u8, voucher: Option<(u64, Fraud)> },
+    Expire { channel: u8 },
+    Register { reward: u8 },
+    Deregister,
+    Model { name: u8 },
+}
+
+/// What is wrong with a signature, if anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fraud {
+    None,
+    /// Another key signs in the signer's name.
+    Forged,
+    /// A bit of the signature is flipped.
+    Flipped,
+    /// Signed by whoever signs, under that key's own name.
+    Stranger,
+}
+
+/// What is wrong with a transaction's envelope, if anything.
+#[derive(Clone, Copy, Debug)]
+enum Envelope {
+    Honest,
+    Nonce(u64),
+    Network,
+    Signature(Fraud),
+    Twice,
+}
+
+#[derive(Clone, Debug)]
+struct Move {
+    /// `None`: who is entitled to it, where the attempt has such a one.
+    signer: Option<u8>,
+    attempt: Attempt,
+    envelope: Envelope,
+}
+
+fn fraud() -> impl Strategy<Value = Fraud> {
+    prop_oneof![
+        8 => Just(Fraud::None),
+        1 => Just(Fraud::Forged),
+        1 => Just(Fraud::Flipped),
+        1 => Just(Fraud::Stranger),
+    ]
+}
+
+fn amount() -> impl Strategy<Value = u64> {
+    prop_oneof![12 => 0..2_000_u64, 1 => Just(u64::MAX), 1 => 9_000..30_000_u64]
+}
+
+fn life() -> impl Strategy<Value = u64> {
+    prop_oneof![8 => 0..400_u64, 1 => Just(u64::MAX)]
+}
+
+fn attempt() -> impl Strategy<Value = Attempt> {
+    let any = any::<u8>;
+    prop_oneof![
+        2 => (any(), amount()).prop_map(|(to, n)| Attempt::Transfer { to, amount: n.into() }),
+        1 => (any(), amount()).prop_map(|(to, amount)| Attempt::Grant { to, amount }),
+        3 => (any(), amount(), life())
+            .prop_map(|(session, cap, life)| Attempt::CreateSession { session, cap, life }),
+        1 => any().prop_map(|session| Attempt::Revoke { session }),
+        6 => (any(), 0..4_u8, amount(), life()).prop_map(|(provider, nonce, deposit, life)| {
+            Attempt::Open { provider, nonce, deposit, life }
+        }),
+        2 => (any(), amount()).prop_map(|(channel, amount)| Attempt::TopUp { channel, amount }),
+        1 => any().prop_map(|channel| Attempt::RequestClose { channel }),
+        6 => prop::collection::vec((any(), amount(), fraud()), 0..4)
+            .prop_map(|vouchers| Attempt::Redeem { vouchers }),
+        2 => (any(), prop::option::of((amount(), fraud())))
+            .prop_map(|(channel, voucher)| Attempt::Close { channel, voucher }),
+        2 => any().prop_map(|channel| Attempt::Expire { channel }),
+        1 => any().prop_map(|reward| Attempt::Register { reward }),
+        1 => Just(Attempt::Deregister),
+        1 => (0..3_u8).prop_map(|name| Attempt::Model { name }),
+    ]
+}
+
+fn envelope() -> impl Strategy<Value = Envelope> {
+    prop_oneof![
+        16 => Just(Envelope::Honest),
+        1 => (1..3_u64).prop_map(Envelope::Nonce),
+        1 => Just(Envelope::Network),
+        1 => fraud().prop_map(Envelope::Signature),
+        1 => Just(Envelope::Twice),
+    ]
+}
+
+fn one_move() -> impl Strategy<Value = Move> {
+    (prop::option::weighted(0.3, any::<u8>()), attempt(), envelope())
+        .prop_map(|(signer, attempt, envelope)| Move { signer, attempt, envelope })
+}
+
+/// A history: blocks, each some time after the one before.
+fn history() -> impl Strategy<Value = Vec<(u64, Vec<Move>)>> {
+    let block = (0..120_u64, prop::collection::vec(one_move(), 0..8));
+    prop::collection::vec(block, 1..24)
+}
+
+/// Small bounds, so that histories meet them.
+fn parameters() -> Parameters {
+    Parameters {
+        channel_life_ms_max: 300,
+        close_grace_ms: 40,
+        closed_memory_ms: 150,
+        sessions_per_account_max: 1,
+        channels_per_payer_max: 3,
+        transactions_per_block_max: 32,
+        ..Parameters::default()
+    }
+}
+
+struct Run {
+    world: World,
+    follower: Ledger,
+    store: BTreeMap<Vec<u8>, Vec<u8>>,
+    channels: Vec<ChannelId>,
+    parties: BTreeMap<ChannelId, (SecretKey, SecretKey)>,
+}
+
+impl Run {
+    fn new() -> Self {
+        let world = World::with(parameters());
+        let follower = Ledger::new(&world.genesis).unwrap();
+        let store = follower.leaves().collect();
+        Self { world, follower, store, channels: Vec::new(), parties: BTreeMap::new() }
+    }
+
+    fn pick(&self, channel: u8) -> ChannelId {
+        match self.channels.len() {
+            0 => ChannelId(Hash([channel; 32])),
+            count => self.channels[usize::from(channel) % count],
+        }
+    }
+
+    fn payer(&self, channel: ChannelId) -> Option<SecretKey> {
+        self.parties.get(&channel).map(|(payer, _)| payer.clone())
+    }
+
+    fn provider(&self, channel: ChannelId) -> Option<SecretKey> {
+        self.parties.get(&channel).map(|(_, provider)| provider.clone())
+    }
+
+    fn voucher(&self, channel: ChannelId, sum: u64, fraud: Fraud) -> Signed<remuda_types::Voucher> {
+        let payer = self.payer(channel).unwrap_or_else(alice);
+        let mut voucher = voucher(&payer, channel, sum);
+        spoil(&mut voucher, fraud);
+        voucher
+    }
+
+    /// The action of an attempt, and who is entitled to it.
+    fn action(&self, attempt: &Attempt, signer: u8) -> (Option<SecretKey>, Action) {
+        let now = self.world.now;
+        let later = |life: u64| now.saturating_add(life);
+        match attempt.clone() {
+            Attempt::Transfer { to, amount } => {
+                let to = account_of(&actor(to));
+                (Some(alice()), Action::Transfer { to, amount: Tokens(amount) })
+            }
+            Attempt::Grant { to, amount } => {
+                let to = account_of(&actor(to));
+                (Some(grantor()), Action::GrantCredits { to, amount: Credits(amount) })
+            }
+            Attempt::CreateSession { session, cap, life } => {
+                let session = key([10, 11, 50, 1][usize::from(session % 4)]);
+                (Some(alice()), create_session(&session, cap, later(life)))
+            }
+            Attempt::Revoke { session } => {
+                let session = actor(session).public();
+                (Some(alice()), Action::RevokeSession { session })
+            }
+            Attempt::Open { provider, nonce, deposit, life } => {
+                let provider = key([20, 21][usize::from(provider % 2)]);
+                let payer = key([10, 11, 1, 2][usize::from(signer % 4)]);
+                (Some(payer), open_channel([nonce; 32], &provider, deposit, later(life)))
+            }
+            other => self.channel_action(&other),
+        }
+    }
+
+    fn channel_action(&self, attempt: &Attempt) -> (Option<SecretKey>, Action) {
+        match attempt.clone() {
+            Attempt::TopUp { channel, amount } => {
+                let channel = self.pick(channel);
+                let amount = Credits(amount);
+                (self.payer(channel), Action::TopUpChannel { channel, amount })
+            }
+            Attempt::RequestClose { channel } => {
+                let channel = self.pick(channel);
+                (self.payer(channel), Action::RequestClose { channel })
+            }
+            Attempt::Redeem { vouchers } => {
+                let first = vouchers.first().map(|(channel, ..)| self.pick(*channel));
+                let vouchers = vouchers
+                    .into_iter()
+                    .map(|(channel, sum, fraud)| self.voucher(self.pick(channel), sum, fraud))
+                    .collect();
+                (first.and_then(|first| self.provider(first)), Action::Redeem { vouchers })
+            }
+            Attempt::Close { channel, voucher } => {
+                let channel = self.pick(channel);
+                let voucher = voucher.map(|(sum, fraud)| self.voucher(channel, sum, fraud));
+                (self.provider(channel), Action::CloseChannel { channel, voucher })
+            }
+            Attempt::Expire { channel } => {
+                (None, Action::ExpireChannel { channel: self.pick(channel) })
+            }
+            other => registry_action(&other),
+        }
+    }
+
+    /// Signs the moves of one block, counting each signer's nonces on.
+    fn sign(&mut self, moves: &[Move]) -> Vec<SignedTransaction> {
+        let mut next: BTreeMap<_, u64> = BTreeMap::new();
+        let mut block = Vec::new();
+        for (index, step) in moves.iter().enumerate() {
+            let chosen = step.signer.unwrap_or(u8::try_from(index).unwrap());
+            let (entitled, action) = self.action(&step.attempt, chosen);
+            let signer = match (step.signer, entitled) {
+                (None, Some(entitled)) => entitled,
+                _ => actor(chosen),
+            };
+            self.note_opening(&signer, &action);
+            let nonce = self.world.nonce(&signer);
+            let nonce = next.entry(signer.public()).or_insert(nonce);
+            let mut transaction = self.world.sign_at(&signer, *nonce, action);
+            if envelop(&mut transaction, &signer, step.envelope) {
+                *nonce += 1;
+            }
+            block.push(transaction.clone());
+            if matches!(step.envelope, Envelope::Twice) {
+                block.push(transaction);
+            }
+        }
+        block
+    }
+
+    fn note_opening(&mut self, signer: &SecretKey, action: &Action) {
+        let Action::OpenChannel { nonce, provider, .. } = action else { return };
+        let id = ChannelId::derive(&signer.public(), provider, nonce);
+        let provider = owner(provider).unwrap();
+        if self.parties.insert(id, (signer.clone(), provider)).is_none() {
+            self.channels.push(id);
+        }
+    }
+
+    /// One block, with every check after it.
+    fn block(&mut self, pause: u64, moves: &[Move]) {
+        self.world.now += pause;
+        let transactions = self.sign(moves);
+        self.check_refusals_alone(&transactions);
+        let before = Snapshot::of(&self.world);
+        let applied = self.world.block(&transactions);
+        before.check_against(&Snapshot::of(&self.world), &applied);
+        self.store(&applied);
+        let followed = self.follower.replay(&applied.block).unwrap();
+        assert_eq!(followed.changes, applied.changes);
+        assert_same(&self.follower, &self.world.ledger);
+    }
+
+    /// Each transaction alone: when it is refused, it changes its signer's nonce at most, and
+    /// an inadmissible one nothing at all.
+    fn check_refusals_alone(&self, transactions: &[SignedTransaction]) {
+        let mut base = self.world.ledger.clone();
+        base.apply(self.world.now, &[]).unwrap();
+        for transaction in transactions {
+            let mut probe = base.clone();
+            let applied = probe.apply(self.world.now, std::slice::from_ref(transaction)).unwrap();
+            let Err(error) = applied.block.outcomes[0].result() else { continue };
+            let nonce = StateKey::Nonce(transaction.signer).to_bytes();
+            let changed: Vec<_> = applied.changes.iter().map(|(key, _)| key).collect();
+            let expected: &[&Vec<u8>] = if error.is_inadmissible() { &[] } else { &[&nonce] };
+            // Forgetting closed channels belongs to the block, not to the transaction.
+            let closed = StateKey::Closed(ChannelId::default()).to_bytes()[0];
+            let changed: Vec<_> = changed.into_iter().filter(|key| key[0] != closed).collect();
+            assert_eq!(changed, expected, "{error}");
+        }
+    }
+
+    fn store(&mut self, applied: &Applied) {
+        for (key, value) in applied.changes.clone() {
+            match value {
+                Some(value) => self.store.insert(key, value),
+                None => self.store.remove(&key),
+            };
+        }
+    }
+
+    /// At the end: the store gives the same ledger, and every record is proven.
+    fn finish(mut self) {
+        let head = self.world.ledger.head().clone();
+        let root = head.state;
+        let restored = Ledger::restore(&self.world.genesis, head, self.store.clone()).unwrap();
+        restored.audit().unwrap();
+        assert_same(&restored, &self.world.ledger);
+        for index in 0..u8::try_from(ACTORS.len()).unwrap() {
+            let key = StateKey::Account(account_of(&actor(index)));
+            let proven = self.world.ledger.prove(&key);
+            let value = proven.value.as_deref();
+            assert_eq!(proven.proof.verify(&root, &key.to_bytes(), value), Ok(()));
+            tamper(&proven.proof, &root, &key.to_bytes(), value);
+        }
+        let before = self.world.ledger.clone();
+        let opening = self.world.opening(1);
+        let transaction = self.world.sign(&bob(), opening);
+        let applied = self.world.block(&[transaction]);
+        self.world.ledger.revert(applied).unwrap();
+        assert_same(&self.world.ledger, &before);
+    }
+}
+
+fn registry_action(attempt: &Attempt) -> (Option<SecretKey>, Action) {
+    match *attempt {
+        Attempt::Register { reward } => {
+            let reward = account_of(&actor(reward));
+            (Some(key(20)), Action::RegisterProvider { reward, name: "p".into() })
+        }
+        Attempt::Model { name } => {
+            let manifest = ManifestHash(Hash([name; 32]));
+            let (name, licence) = (format!("m{name}"), "MIT".into());
+            let kinds = vec![JobKind::Generate];
+            (Some(bob()), Action::RegisterModel { name, manifest, kinds, licence })
+        }
+        _ => (Some(key(20)), Action::DeregisterProvider),
+    }
+}
+
+fn spoil<T: Canonical>(signed: &mut Signed<T>, fraud: Fraud) {
+    let thief = key(50);
+    match fraud {
+        Fraud::None => {}
+        Fraud::Forged => signed.signature = thief.sign(&signed.body.digest()),
+        Fraud::Flipped => signed.signature.0[17] ^= 4,
+        Fraud::Stranger => {
+            (signed.signer, signed.signature) = (thief.public(), thief.sign(&signed.body.digest()));
+        }
+    }
+}
+
+/// Spoils an envelope; whether the transaction still consumes its nonce.
+fn envelop(transaction: &mut SignedTransaction, signer: &SecretKey, envelope: Envelope) -> bool {
+    match envelope {
+        Envelope::Honest | Envelope::Twice => return true,
+        Envelope::Nonce(ahead) => transaction.body.nonce += ahead,
+        Envelope::Network => transaction.body.network = NetworkId::default(),
+        // A stranger's own transaction would count that key's nonce: not this kind.
+        Envelope::Signature(Fraud::None | Fraud::Stranger) => return true,
+        Envelope::Signature(fraud) => {
+            spoil(transaction, fraud);
+            return fraud == Fraud::Forged && signer.public() == key(50).public();
+        }
+    }
+    *transaction = Signed::sign(transaction.body.clone(), signer);
+    false
+}
+
+fn tamper(proof: &StateProof, root: &Hash, key: &[u8], value: Option<&[u8]>) {
+    for step in 0..proof.steps.len() {
+        let mut bent = proof.clone();
+        bent.steps[step].sibling.0[step % 32] ^= 1;
+        assert!(bent.verify(root, key, value).is_err());
+        let mut turned = proof.clone();
+        turned.steps[step].bit ^= 1;
+        assert!(turned.verify(root, key, value).is_err());
+        let mut shorter = proof.clone();
+        shorter.steps.remove(step);
+        assert!(shorter.verify(root, key, value).is_err());
+    }
+}
+
+/// What must not fall or change from block to block.
+struct Snapshot {
+    supply: Supply,
+    channels: BTreeMap<ChannelId, Channel>,
+    earned: Vec<Credits>,
+}
+
+impl Snapshot {
+    fn of(world: &World) -> Self {
+        let mut channels = BTreeMap::new();
+        for provider in [key(20), key(21)] {
+            let query = Query::ChannelsOfProvider(provider.public());
+            if let Answer::Channels(found) = world.ledger.query(&query) {
+                channels.extend(found.into_iter().map(|channel| (channel.id, channel)));
+            }
+        }
+        let earned = (0..8).map(|index| world.account(&actor(index)).earned).collect();
+        Self { supply: world.supply(), channels, earned }
+    }
+
+    fn check_against(&self, next: &Self, applied: &Applied) {
+        let supply = &next.supply;
+        assert_eq!(supply.tokens, Tokens(2 * TOKENS));
+        assert_eq!(supply.granted.0, supply.credits.0 + supply.locked.0 + supply.earned.0);
+        let (mut granted, mut earned) = (self.supply.granted, self.supply.earned);
+        for (transaction, outcome) in applied.block.transactions.iter().zip(&applied.block.outcomes)
+        {
+            let Ok(effects) = outcome.result() else { continue };
+            earned = earned.add(effects.earned).unwrap();
+            if let Action::GrantCredits { amount, .. } = transaction.body.action {
+                granted = granted.add(amount).unwrap();
+            }
+        }
+        assert_eq!((supply.granted, supply.earned), (granted, earned));
+        assert!(self.earned.iter().zip(&next.earned).all(|(before, after)| before <= after));
+        for (id, after) in &next.channels {
+            let Some(before) = self.channels.get(id) else { continue };
+            assert!(before.redeemed <= after.redeemed && before.deposit <= after.deposit);
+            assert_eq!(before.account, after.account);
+        }
+    }
+}
+
+fn config() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => config,
+        None => ProptestConfig { cases: CASES, ..config },
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn every_history_keeps_every_invariant(history in history()) {
+        let mut run = Run::new();
+        for (pause, moves) in &history {
+            run.block(*pause, moves);
+        }
+        run.finish();
+    }
+}
+
+/// The generator reaches what the invariants are about: without this, the test above could
+/// pass on histories in which everything is refused.
+#[test]
+fn histories_are_lively() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..200 {
+        let history = history().new_tree(&mut runner).unwrap().current();
+        let mut run = Run::new();
+        for (pause, moves) in history {
+            run.world.now += pause;
+            let block = run.sign(&moves);
+            for outcome in run.world.ledger.apply(run.world.now, &block).unwrap().block.outcomes {
+                let name = match outcome.result() {
+                    Ok(effects) if effects.earned > Credits(0) => "paid",
+                    Ok(effects) if effects.returned > Credits(0) => "returned",
+                    Ok(_) => "applied",
+                    Err(error) => error.code(),
+                };
+                *seen.entry(name.into()).or_default() += 1;
+            }
+        }
+    }
+    for name in [
+        "applied",
+        "paid",
+        "returned",
+        "wrong_nonce",
+        "bad_signature",
+        "wrong_network",
+        "voucher_forged",
+        "voucher_beyond_deposit",
+        "channel_closed",
+        "session_cap",
+        "session_expired",
+        "session_revoked",
+        "session_limit",
+        "insufficient_credits",
+        "channel_limit",
+        "channel_exists",
+        "channel_not_over",
+        "channel_ending",
+    ] {
+        assert!(seen.contains_key(name), "never met: {name}; met: {seen:?}");
+    }
+}
