@@ -47,6 +47,8 @@ mod clock;
 mod error;
 mod machine;
 mod mempool;
+#[cfg(test)]
+mod power_loss;
 mod producer;
 pub mod protocol;
 mod queue;
@@ -55,6 +57,9 @@ mod remote;
 mod service;
 mod signer;
 mod store;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 mod validator;
 
 pub use client::{Found, Included, LedgerClient, LedgerClientExt};

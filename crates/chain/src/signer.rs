@@ -19,6 +19,10 @@ const RACE_PAUSE: Duration = Duration::from_millis(10);
 /// Signs actions with one key and sees them into the ledger, one after the other. Clones
 /// share the count; several signers of one key, even in other processes, get along by
 /// retrying.
+///
+/// One thing they cannot do: the very same action, signed at the same moment by two signers
+/// of one key, is one transaction (same key, same nonce, same words), takes effect once, and
+/// both hear that it did.
 #[derive(Clone, Debug)]
 pub struct Signer {
     ledger: Arc<dyn LedgerClient>,

@@ -5,6 +5,8 @@
 //! operating system says that the bytes are on disk.
 
 use std::fmt;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +82,33 @@ pub(crate) fn file_opener(path: &Path, check: bool) -> Opener {
             .set_check_integrity_on_open(check)
             .create(&path)
     })
+}
+
+/// Makes the file at `path`, if there is none, by `fill`ing one beside it: the path never
+/// leads to a file that is only half made, whenever the power goes.
+pub(crate) fn make_file(
+    path: &Path,
+    fill: impl FnOnce(Store) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let draft = path.with_extension(format!("new-{}", std::process::id()));
+    match std::fs::remove_file(&draft) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    fill(Store::open(file_opener(&draft, false), Retention::Archive)?)?;
+    // A link, unlike a rename, never replaces what another process has made meanwhile.
+    match std::fs::hard_link(&draft, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
+        _ => {}
+    }
+    std::fs::remove_file(&draft)?;
+    if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Any of redb's errors as ours.

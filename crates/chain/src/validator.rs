@@ -18,7 +18,7 @@ use crate::mempool::{BlockBounds, Pending};
 use crate::producer::{self, Producer};
 use crate::protocol::HEAD_WAIT_MAX;
 use crate::queue::{Queue, Rhythm, stopped};
-use crate::store::{Opener, Store, file_opener};
+use crate::store::{Opener, Store, file_opener, make_file};
 use crate::{
     Clock, Found, Included, LedgerClient, LedgerError, Retention, StorageError, SystemClock,
     transaction_digest,
@@ -112,6 +112,14 @@ impl Validator {
     /// state root of its newest header), [`StorageError::OtherNetwork`],
     /// [`StorageError::Format`], [`StorageError::Full`], [`StorageError::Io`].
     pub async fn open(config: ValidatorConfig) -> Result<Self, StorageError> {
+        let (path, genesis) = (config.path.clone(), config.genesis.clone());
+        let make = move || {
+            make_file(&path, |store| {
+                Machine::open(store, genesis)?.close();
+                Ok(())
+            })
+        };
+        spawn_blocking(make).await.map_err(StorageError::corrupt)??;
         let opener = file_opener(&config.path, config.check_on_open);
         Self::open_with(opener, config).await
     }
