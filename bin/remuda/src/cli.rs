@@ -123,6 +123,12 @@ pub(crate) struct DevnetArgs {
     /// Threads of each provider's engine [default: what is free, shared among them]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<u32>,
+    /// Jobs that each provider runs at once [default: 4]
+    #[arg(long, value_name = "N")]
+    pub(crate) slots: Option<u32>,
+    /// Let the providers serve through this OpenAI-compatible server
+    #[arg(long, value_name = "URL", requires = "model")]
+    pub(crate) upstream: Option<String>,
     /// Leave a role that dies dead
     #[arg(long)]
     pub(crate) no_restart: bool,

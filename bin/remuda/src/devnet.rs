@@ -27,13 +27,16 @@ const WATCH_EVERY: Duration = Duration::from_millis(200);
 pub(crate) async fn run(environment: &Environment, args: &DevnetArgs) -> Result<()> {
     let output = environment.output;
     let model = args.model.clone().unwrap_or_else(|| environment.config.buyer.model.clone());
-    let (manifest, _) = catalog::ensure(&environment.home, &model, output).await?;
+    let mut manifests = Vec::new();
+    if args.upstream.is_none() {
+        manifests.push(catalog::ensure(&environment.home, &model, output).await?.0);
+    }
     let (plan, network) = plan::make(environment, args, &model)?;
     let mut children = start_in_order(environment, &plan, &network, output).await?;
 
     let access = LedgerAccess::remote(environment.home.clone(), &network).await?;
     let api_key = up::api_key(&access).await?;
-    up::register_models(&access, &[manifest]).await?;
+    up::register_models(&access, &manifests).await?;
     up::announce(&environment.home, &network, &model, &api_key, output);
 
     supervise(&mut children, !args.no_restart, output).await?;

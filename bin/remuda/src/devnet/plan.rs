@@ -131,14 +131,15 @@ impl Planner<'_> {
     fn provider(&self, number: u16) -> Role {
         let name = format!("provider-{number}");
         let threads = self.args.threads.unwrap_or_else(|| shared_threads(self.args.providers));
-        let command = words(&[
-            "provider",
-            "run",
-            "--model",
-            self.model,
-            "--threads",
-            &threads.to_string(),
-        ]);
+        let threads = threads.to_string();
+        let mut command =
+            words(&["provider", "run", "--model", self.model, "--threads", &threads]);
+        if let Some(slots) = self.args.slots {
+            command.extend(words(&["--slots", &slots.to_string()]));
+        }
+        if let Some(url) = &self.args.upstream {
+            command.extend(words(&["--upstream", url]));
+        }
         self.role(&name, self.own_home(&name), &command)
     }
 }

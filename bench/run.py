@@ -1,0 +1,405 @@
+"""Benchmarks against peers: every figure is a ratio of two measurements of one run.
+
+Started by `bench/run`, which builds the tools and installs the peers.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+REMUDA = os.environ["REMUDA"]
+TOOLS = pathlib.Path(os.environ["BENCH_TOOLS"])
+TEST_HOME = pathlib.Path(os.environ["TEST_HOME"])
+BIN = pathlib.Path(sys.executable).parent
+MODEL = "smollm2-135m-instruct"
+READY_SECONDS = 120
+REQUESTS = int(os.environ.get("BENCH_REQUESTS", "3000"))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A process in its own group, stopped with all that it started."""
+
+    def __init__(self, *command, **more):
+        self.log = tempfile.NamedTemporaryFile("w+", suffix=".log", delete=False)
+        self.started = time.monotonic()
+        self.popen = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if more.pop("events", False) else self.log,
+            stderr=self.log,
+            start_new_session=True,
+            text=True,
+            **more,
+        )
+        self.id = self.popen.pid
+
+    def wait_event(self, key):
+        while line := self.popen.stdout.readline():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if key in event:
+                return event
+        raise SystemExit(f"{self.popen.args} ended: {pathlib.Path(self.log.name).read_text()[-2000:]}")
+
+    def wait_http(self, url):
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            try:
+                urllib.request.urlopen(url, timeout=1).read()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise SystemExit(f"{url} did not come up: {pathlib.Path(self.log.name).read_text()[-2000:]}")
+
+    def stop(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.id, number)
+                self.popen.wait(10)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                pass
+        os.unlink(self.log.name)
+
+    def memory(self):
+        """Resident memory in MiB."""
+        status = pathlib.Path(f"/proc/{self.id}/status").read_text()
+        kib = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        return int(kib.split()[1]) / 1024
+
+
+def load(url, key, model, processes=(), **options):
+    command = [TOOLS / "load", "--url", url, "--key", key, "--model", model]
+    if processes:
+        command += ["--processes", ",".join(map(str, processes))]
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        command += [flag] if value is True else [flag, value]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{command}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def remuda(home, *args, **more):
+    return Process(
+        REMUDA, "--json", "--home", home, "--models", TEST_HOME / "models", *args, events=True, **more
+    )
+
+
+def ask_remuda(home, *args):
+    command = [REMUDA, "--json", "--home", home, *args]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def rows(title, table):
+    """Prints a table: a list of dictionaries with equal keys."""
+    keys = list(table[0])
+    print(f"\n### {title}\n\n| " + " | ".join(keys) + " |\n|" + "---|" * len(keys))
+    for row in table:
+        print("| " + " | ".join(str(row[key]) for key in keys) + " |")
+
+
+class Network:
+    """A network of separate processes, one a role, as strangers would run it."""
+
+    def __init__(self, provider_args):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="remuda-bench-"))
+        listen = f"127.0.0.1:{free_port()}"
+        # `devnet` with its providers asked for elsewhere: founding happens once, in there.
+        self.founder = remuda(self.home, "devnet", "--providers", 1, "--listen", listen, *provider_args)
+        self.roles = {}
+        while True:
+            event = json.loads(self.founder.popen.stdout.readline())
+            if event.get("event") == "started":
+                self.roles[event["role"]] = event["process"]
+            if "base_url" in event:
+                self.url, self.key = event["base_url"], event["api_key"]
+                return
+
+    def stop(self):
+        self.founder.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def gateway():
+    """CPU per request and added time to first token, beside the mock alone and peers."""
+    mock_port = free_port()
+    mock = Process(TOOLS / "mock", f"127.0.0.1:{mock_port}")
+    mock_url = f"http://127.0.0.1:{mock_port}/v1"
+    mock.wait_http(mock_url + "/models")
+    started = [mock]
+    targets = {"mock alone": (mock_url, "none", "mock", [mock.id])}
+    try:
+        network = Network(["--model", "mock", "--upstream", mock_url])
+        started.append(network)
+        for _ in range(100):
+            if "mock" in json.dumps(read_models(network)):
+                break
+            time.sleep(0.2)
+        targets["Remuda gateway"] = (network.url, network.key, "mock", [network.roles["gateway"]])
+        targets["Remuda gateway + provider"] = (
+            network.url, network.key, "mock", [network.roles["gateway"], network.roles["provider-1"]],
+        )
+        port = free_port()
+        router = Process(
+            BIN / "vllm-router", "--host", "127.0.0.1", "--port", port,
+            "--worker-urls", f"http://127.0.0.1:{mock_port}", "--policy", "round_robin",
+        )
+        started.append(router)
+        router.wait_http(f"http://127.0.0.1:{port}/v1/models")
+        targets["vllm-router"] = (f"http://127.0.0.1:{port}/v1", "none", "mock", [router.id])
+        port = free_port()
+        config = pathlib.Path(tempfile.mkstemp(suffix=".yaml")[1])
+        config.write_text(
+            "model_list:\n  - model_name: mock\n    litellm_params:\n"
+            f"      model: openai/mock\n      api_base: {mock_url}\n      api_key: none\n"
+        )
+        proxy = Process(BIN / "litellm", "--config", config, "--port", port, "--host", "127.0.0.1")
+        started.append(proxy)
+        proxy.wait_http(f"http://127.0.0.1:{port}/health/liveliness")
+        targets["LiteLLM"] = (f"http://127.0.0.1:{port}/v1", "none", "mock", [proxy.id])
+        return measure_gateways(targets)
+    finally:
+        for one in reversed(started):
+            one.stop()
+
+
+def read_models(network):
+    request = urllib.request.Request(
+        network.url + "/models", headers={"Authorization": f"Bearer {network.key}"}
+    )
+    return json.load(urllib.request.urlopen(request, timeout=5))
+
+
+def measure_gateways(targets):
+    results = {}
+    for kind, options in (("JSON", {}), ("32-chunk stream", {"stream": True})):
+        table = []
+        for name, (url, key, model, processes) in targets.items():
+            requests = REQUESTS // 10 if name == "LiteLLM" else REQUESTS
+            busy = load(url, key, model, processes, requests=requests, concurrency=8, **options)
+            calm = load(url, key, model, processes, requests=requests // 4, **options)
+            table.append({
+                "server": name,
+                "CPU µs/request": round(busy["cpu_us_per_request"]),
+                "requests/s (8 at once)": round(busy["requests_per_second"]),
+                "first text p50 µs": calm["first_us"]["p50"],
+                "first text p99 µs": calm["first_us"]["p99"],
+            })
+        floor = table[0]["first text p50 µs"]
+        for row in table:
+            row["added p50 µs"] = row["first text p50 µs"] - floor
+        rows(f"Gateway, {kind}", table)
+        results[kind] = table
+    return results
+
+
+def tokens():
+    """Tokens per second through the whole network, beside the engine's server of llama.cpp."""
+    threads = int(os.environ.get("BENCH_THREADS", "2"))
+    file = subprocess.run(
+        [REMUDA, "--home", TEST_HOME, "model", "path", MODEL],
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()
+    engine = engine_alone(file, threads)
+    table = []
+    for concurrency in (1, 4, 8):
+        row = {"at once": concurrency}
+        options = dict(
+            requests=max(8, 3 * concurrency), warm_up=2, concurrency=concurrency, max_tokens=96,
+            stream=True, distinct=True, prompt="Tell me a long story about a horse and a river.",
+        )
+        network = Network(["--threads", threads, "--slots", 8])
+        try:
+            wait_model(network)
+            row["Remuda tok/s"] = round(load(network.url, network.key, MODEL, **options)["tokens_per_second"], 1)
+        finally:
+            network.stop()
+        port = free_port()
+        peer = Process(BIN / "python", HERE / "llama_server.py", file, port, threads, 8)
+        try:
+            peer.wait_http(f"http://127.0.0.1:{port}/health")
+            row["llama.cpp server tok/s"] = round(
+                load(f"http://127.0.0.1:{port}/v1", "none", "m", **options)["tokens_per_second"], 1)
+        finally:
+            peer.stop()
+        row["engine alone tok/s"] = engine.get(concurrency, "-")
+        row["Remuda / llama.cpp server"] = round(row["Remuda tok/s"] / row["llama.cpp server tok/s"], 2)
+        if concurrency in engine:
+            row["Remuda / engine alone"] = round(row["Remuda tok/s"] / engine[concurrency], 3)
+        table.append(row)
+    rows(f"Tokens per second, {threads} threads", table)
+    return table
+
+
+def wait_model(network):
+    until = time.monotonic() + READY_SECONDS
+    while MODEL not in json.dumps(read_models(network)):
+        if time.monotonic() > until:
+            raise SystemExit("the model never appeared")
+        time.sleep(0.2)
+
+
+def engine_alone(file, threads):
+    """The same work on the engine's scheduler, without network, payment or HTTP."""
+    program = TOOLS / "examples" / "throughput"
+    if not program.exists():
+        return {}
+    done = subprocess.run(
+        [program, file, str(threads)], capture_output=True, text=True, check=True
+    )
+    return {int(one): value for one, value in json.loads(done.stdout.splitlines()[-1]).items()}
+
+
+def start():
+    """From the start of `provider run` to its first paid token, and each role's memory."""
+    network = Network([])
+    try:
+        wait_model(network)
+        load(network.url, network.key, MODEL, requests=1, warm_up=0, max_tokens=8)
+        memory = {}
+        for role, process in network.roles.items():
+            status = pathlib.Path(f"/proc/{process}/status").read_text()
+            kib = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+            memory[role] = round(int(kib.split()[1]) / 1024, 1)
+            for child in children_of(process):
+                status = pathlib.Path(f"/proc/{child}/status").read_text()
+                kib = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+                memory[f"{role} engine worker"] = round(int(kib.split()[1]) / 1024, 1)
+    finally:
+        network.stop()
+    seconds = [first_paid_token() for _ in range(3)]
+    table = [{"role": role, "resident MiB": value} for role, value in memory.items()]
+    rows("Memory of each role after a request", table)
+    rows("Start of `provider run` to the first paid token", [
+        {"median s": round(statistics.median(seconds), 2), "worst s": round(max(seconds), 2)}
+    ])
+    return {"memory": memory, "first_paid_token_seconds": seconds}
+
+
+def children_of(process):
+    text = pathlib.Path(f"/proc/{process}/task/{process}/children")
+    found = set(text.read_text().split()) if text.exists() else set()
+    for task in pathlib.Path(f"/proc/{process}/task").iterdir():
+        found |= set((task / "children").read_text().split())
+    return sorted(map(int, found))
+
+
+def first_paid_token():
+    """A provider joins a running network that has none, and a buyer waits for it."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="remuda-bench-"))
+    founder = remuda(home, "devnet", "--providers", 1, "--listen", f"127.0.0.1:{free_port()}", "--no-restart")
+    try:
+        event = {}
+        roles = {}
+        while "base_url" not in event:
+            event = json.loads(founder.popen.stdout.readline())
+            if event.get("event") == "started":
+                roles[event["role"]] = event["process"]
+        os.kill(roles["provider-1"], signal.SIGKILL)
+        started = time.monotonic()
+        joined = remuda(home / "newcomer", "--network", home / "network.json", "provider", "run")
+        try:
+            while True:
+                done = subprocess.run(
+                    [TOOLS / "load", "--url", event["base_url"], "--key", event["api_key"],
+                     "--model", MODEL, "--requests", "1", "--warm-up", "0", "--max-tokens", "1"],
+                    capture_output=True, text=True,
+                )
+                if done.returncode == 0:
+                    return time.monotonic() - started
+                if time.monotonic() - started > READY_SECONDS:
+                    raise SystemExit(done.stderr)
+                time.sleep(0.05)
+        finally:
+            joined.stop()
+    finally:
+        founder.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def failover():
+    """The gap that a buyer sees when the serving provider is killed in mid-stream."""
+    runs = int(os.environ.get("BENCH_FAILOVERS", "7"))
+    home = pathlib.Path(tempfile.mkdtemp(prefix="remuda-bench-"))
+    founder = remuda(home, "devnet", "--providers", 3, "--listen", f"127.0.0.1:{free_port()}")
+    try:
+        event, roles = {}, {}
+        while "base_url" not in event:
+            event = json.loads(founder.popen.stdout.readline())
+            if event.get("event") == "started":
+                roles[event["role"]] = event["process"]
+        time.sleep(5)
+        gaps = [one_failover(home, founder, event, roles, seed) for seed in range(runs)]
+    finally:
+        founder.stop()
+        shutil.rmtree(home, ignore_errors=True)
+    gaps_ms = sorted(round(gap * 1000) for gap, _ in gaps)
+    usual_ms = round(statistics.median(usual for _, usual in gaps) * 1000)
+    rows("Gap after `kill -9` of the serving provider", [{
+        "runs": runs, "median ms": round(statistics.median(gaps_ms)), "worst ms": gaps_ms[-1],
+        "all ms": gaps_ms, "usual time between pieces ms": usual_ms,
+    }])
+    return {"gaps_ms": gaps_ms, "usual_ms": usual_ms}
+
+
+def one_failover(home, founder, event, roles, seed):
+    body = {
+        "model": MODEL, "stream": True, "seed": seed, "max_completion_tokens": 120,
+        "messages": [{"role": "user", "content": "Tell me a long story about a horse."}],
+    }
+    request = urllib.request.Request(
+        event["base_url"] + "/chat/completions", json.dumps(body).encode(),
+        {"Authorization": f"Bearer {event['api_key']}", "Content-Type": "application/json"},
+    )
+    arrivals, killed = [], None
+    with urllib.request.urlopen(request, timeout=60) as stream:
+        for line in stream:
+            if b'"content":"' not in line or b'"content":""' in line:
+                continue
+            arrivals.append(time.monotonic())
+            if len(arrivals) == 40:
+                killed = serving(home)
+                os.kill(roles[killed], signal.SIGKILL)
+    between = [later - earlier for earlier, later in zip(arrivals, arrivals[1:])]
+    while True:  # The supervisor starts it again; wait until it has.
+        event = json.loads(founder.popen.stdout.readline())
+        if event.get("event") == "restarted" and event["role"] == killed:
+            roles[killed] = event["process"]
+            time.sleep(4)
+            return max(between[38:]), statistics.median(between)
+
+
+def serving(home):
+    for number in (1, 2, 3):
+        status = ask_remuda(home / f"devnet/provider-{number}", "provider", "status")
+        if status["load"]["active"]:
+            return f"provider-{number}"
+    raise SystemExit("no provider works")
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or ["gateway", "tokens", "start", "failover"]
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    for name in chosen:
+        outcome = {"gateway": gateway, "tokens": tokens, "start": start, "failover": failover}[name]()
+        (results / f"{name}.json").write_text(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n")
