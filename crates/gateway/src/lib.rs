@@ -23,14 +23,28 @@
 //! # }
 //! ```
 
+mod answer;
+mod app;
+mod auth;
 mod backend;
+mod body;
+mod catalog;
 mod config;
+mod handlers;
+mod job;
 pub mod json;
+mod metrics;
 pub mod openai;
+mod openapi;
 mod receipts;
+mod record;
+mod router;
 mod server;
+mod sse;
+mod stream;
 
 pub use backend::{Backend, Run};
 pub use config::GatewayConfig;
+pub use openapi::document as openapi_document;
 pub use receipts::{ReceiptRecord, Receipts, ReceiptsError};
 pub use server::{Gateway, StartError};

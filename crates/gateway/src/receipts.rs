@@ -19,13 +19,13 @@ use thiserror::Error;
 use tokio::sync::Notify;
 
 /// How many records are kept; the oldest go first.
-pub const RECORDS_MAX: u64 = 1_000_000;
+const RECORDS_MAX: u64 = 1_000_000;
 
 /// How long a record waits for others before they are written together.
-pub const GROUP_COMMIT: Duration = Duration::from_millis(25);
+const GROUP_COMMIT: Duration = Duration::from_millis(25);
 
 /// The most records that wait for the disk. When it fails for long, the oldest are given up.
-pub const UNWRITTEN_MAX: usize = 16_384;
+const UNWRITTEN_MAX: usize = 16_384;
 
 /// The most records of one commit.
 const COMMIT_MAX: usize = 1_024;

@@ -86,6 +86,13 @@ impl Record {
         self.ending = Ending::Status(status);
     }
 
+    /// The request was answered with `status`, unless it was refused for a reason.
+    pub(crate) fn answered_unless_failed(&mut self, status: u16) {
+        if self.code.is_none() {
+            self.answered(status);
+        }
+    }
+
     /// The request was refused, or its job failed, for the reason `code`.
     pub(crate) fn failed(&mut self, ending: Ending, code: &'static str) {
         self.ending = ending;
