@@ -124,8 +124,10 @@ impl Price {
     /// # Errors
     /// [`AmountError::Overflow`] when the cost does not fit.
     pub fn cost(&self, units_in: u64, units_out: u64) -> Result<Credits, AmountError> {
-        let exact = u128::from(self.input) * u128::from(units_in)
-            + u128::from(self.output) * u128::from(units_out);
+        let input = u128::from(self.input) * u128::from(units_in);
+        let output = u128::from(self.output) * u128::from(units_out);
+        // Each product fits; their sum may not.
+        let exact = input.checked_add(output).ok_or(AmountError::Overflow)?;
         let rounded = exact.div_ceil(u128::from(UNITS_PER_PRICE));
         u64::try_from(rounded).map(Credits).map_err(|_| AmountError::Overflow)
     }
@@ -154,6 +156,22 @@ mod tests {
     fn cost_refuses_overflow() {
         let price = Price { input: u64::MAX, output: u64::MAX };
         assert_eq!(price.cost(u64::MAX, u64::MAX), Err(AmountError::Overflow));
+    }
+
+    #[test]
+    fn sums_are_checked() {
+        assert_eq!(Credits(1).add(Credits(u64::MAX)), Err(AmountError::Overflow));
+        assert_eq!(Tokens(1).sub(Tokens(2)), Err(AmountError::Underflow));
+        assert_eq!(Credits(5).sub(Credits(5)), Ok(Credits::ZERO));
+        assert_eq!(Credits(5).excess_over(Credits(7)), Credits::ZERO);
+    }
+
+    #[test]
+    fn a_price_is_capped_in_both_parts() {
+        let cap = Price { input: 5, output: 7 };
+        assert!(cap.within(&cap));
+        assert!(!Price { input: 6, output: 7 }.within(&cap));
+        assert!(!Price { input: 5, output: 8 }.within(&cap));
     }
 
     #[test]

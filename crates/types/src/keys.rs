@@ -197,7 +197,11 @@ mod tests {
         assert!(text.starts_with("sk-remuda-1"));
         let back = SecretKey::from_api_key(&text).map(|key| key.public());
         assert_eq!(back, Ok(key.public()));
-        let wrong = text.replacen('q', "p", 1);
+        let swapped: String = text.chars().rev().collect();
+        let first = text.len() - 8;
+        let mistyped = if text[first..].starts_with('q') { "p" } else { "q" };
+        let wrong = format!("{}{mistyped}{}", &text[..first], &text[first + 1..]);
+        assert_eq!(SecretKey::from_api_key(&swapped).err(), Some(KeyError::ApiKeyText));
         assert_ne!(wrong, text);
         assert_eq!(SecretKey::from_api_key(&wrong).err(), Some(KeyError::ApiKeyText));
     }

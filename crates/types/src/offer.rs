@@ -24,7 +24,8 @@ use crate::{Canonical, ManifestHash, NodeId, Price, TimestampMs, job::JobKind};
 pub struct NodeAddress {
     /// The node's key. Whoever answers must prove to hold it.
     pub node: NodeId,
-    /// Socket addresses to try directly, at most eight.
+    /// Socket addresses to try directly, at most eight. IPv6 scope and flow numbers do not
+    /// travel: they mean nothing on another machine.
     pub direct: Vec<SocketAddr>,
     /// The relay through which the node can always be reached, as a URL.
     pub relay: Option<String>,
