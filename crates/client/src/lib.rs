@@ -3,61 +3,52 @@
 //!
 //! It does not speak HTTP (that is `gateway`) and keeps no secret: the payer's key lives in
 //! the request that brought it.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use remuda_client::{Client, ClientConfig, JobEvent, RunRequest};
+//! # use remuda_types::{Price, SecretKey, job::JobInput};
+//! # async fn example(
+//! #     endpoint: remuda_net::Endpoint,
+//! #     ledger: Arc<dyn remuda_chain::LedgerClient>,
+//! #     payer: Arc<SecretKey>,
+//! #     input: JobInput,
+//! # ) -> Result<(), remuda_client::RunError> {
+//! let client = Client::new(endpoint, ledger, ClientConfig::default());
+//! let model = "smollm2-135m-instruct".to_owned();
+//! let max_price = Price { input: 100_000, output: 400_000 };
+//! let request = RunRequest { payer, model, input, seed: Some(7), max_price, manifest: None };
+//! let mut run = client.run(request).await?;
+//! let mut text = String::new();
+//! while let Some(event) = run.next().await {
+//!     match event? {
+//!         JobEvent::Output(delta) => text.push_str(&delta.text),
+//!         JobEvent::Finished(report) => assert!(report.complete),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
+mod breaker;
+mod channels;
+mod client;
 mod config;
 mod error;
+mod explanations;
+mod head;
+mod listings;
+mod providers;
+mod registry;
 mod request;
+mod run;
+mod settler;
+mod time;
 
+pub use client::Client;
 pub use config::{ClientConfig, DepositPolicy, ReportHook, RestPolicy};
 pub use error::RunError;
+pub use remuda_market::{Explanation, ProviderNote, Reason};
 pub use request::{JobEvent, JobReport, ModelSummary, RunRequest};
-
-use remuda_market::Explanation;
-use remuda_types::{JobId, OrderId};
-
-/// Runs jobs on the network. Cheap to clone; clones share everything.
-#[derive(Clone, Debug)]
-pub struct Client {}
-
-impl Client {
-    /// Runs a job. Returns once a provider accepted it and understood its input.
-    ///
-    /// # Errors
-    /// [`RunError`].
-    pub async fn run(&self, request: RunRequest) -> Result<JobRun, RunError> {
-        let _ = request;
-        Err(RunError::Closed)
-    }
-
-    /// The models that are served now.
-    pub async fn models(&self) -> Vec<ModelSummary> {
-        Vec::new()
-    }
-
-    /// Why providers did or did not fit a recent order.
-    #[must_use]
-    pub fn explain(&self, order: &OrderId) -> Option<Explanation> {
-        let _ = order;
-        None
-    }
-
-    /// Ends background work. Vouchers that could not be delivered get one last chance.
-    pub async fn close(&self) {}
-}
-
-/// A running job. Dropping it cancels the job, and pays for what was delivered.
-#[derive(Debug)]
-pub struct JobRun {
-    /// The order.
-    pub order: OrderId,
-    /// The job.
-    pub job: JobId,
-}
-
-impl JobRun {
-    /// The next event. The first is [`JobEvent::Prepared`]; after [`JobEvent::Finished`] or an
-    /// error there is nothing more. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Result<JobEvent, RunError>> {
-        None
-    }
-}
+pub use run::JobRun;

@@ -1,0 +1,187 @@
+//! The line to the provider of one attempt: its stream, its alarm, its count and its place on
+//! the channel.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use remuda_net::protocol::job::{ClientFrame, ProviderFrame};
+use remuda_net::{FrameError, Stream};
+use remuda_types::{ReceiptId, SecretKey, Signed, Voucher};
+use tokio::time::{Instant, Sleep};
+
+use super::feed::Feed;
+use super::meter::{Agreed, Meter};
+use crate::ClientConfig;
+use crate::channels::Lease;
+use crate::providers::InFlight;
+
+/// An alarm later than this means that we slept, not they: it is excused once.
+const ALARM_LATE: Duration = Duration::from_millis(100);
+
+/// How far an attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Not accepted yet.
+    Opening,
+    /// Accepted; the input is not understood yet.
+    Preparing,
+    /// Output may come.
+    Running,
+}
+
+/// What wakes an attempt.
+pub(super) enum Wake {
+    Frame(Result<Option<ProviderFrame>, FrameError>),
+    /// The caller is gone.
+    Gone,
+    /// The provider is silent for too long.
+    Stalled,
+}
+
+/// How long the provider may take for what.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    accept: Duration,
+    prepare: Duration,
+    stall: Duration,
+    cancel: Duration,
+}
+
+pub(super) struct Line {
+    pub(super) stream: Stream,
+    pub(super) agreed: Agreed,
+    pub(super) meter: Meter,
+    pub(super) lease: Lease,
+    pub(super) in_flight: InFlight,
+    pub(super) phase: Phase,
+    /// Heartbeats since something was received that is not promised yet.
+    pub(super) beats_unpaid: u32,
+    patience: Patience,
+    began: Instant,
+    heard: Option<Instant>,
+    cancelled: Option<Instant>,
+    excused: bool,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl Line {
+    pub(super) fn new(
+        config: &ClientConfig,
+        stream: Stream,
+        agreed: Agreed,
+        meter: Meter,
+        lease: Lease,
+        in_flight: InFlight,
+    ) -> Self {
+        let round_trips = stream.connection.rtt().min(Duration::from_secs(1)) * 4;
+        let patience = Patience {
+            accept: config.accept + round_trips,
+            prepare: config.prepare,
+            stall: config.stall + round_trips,
+            cancel: config.cancel,
+        };
+        let began = Instant::now();
+        Self {
+            stream,
+            agreed,
+            meter,
+            lease,
+            in_flight,
+            phase: Phase::Opening,
+            beats_unpaid: 0,
+            patience,
+            began,
+            heard: None,
+            cancelled: None,
+            excused: false,
+            alarm: Box::pin(tokio::time::sleep_until(began + patience.accept)),
+        }
+    }
+
+    /// Waits for what comes first. A frame that has arrived goes before an alarm: what counts
+    /// is their silence, not our slowness.
+    pub(super) async fn wake(&mut self, feed: &Feed) -> Wake {
+        loop {
+            tokio::select! {
+                biased;
+                () = feed.gone(), if self.cancelled.is_none() => return Wake::Gone,
+                frame = self.stream.reader.receive() => {
+                    self.heard = Some(Instant::now());
+                    return Wake::Frame(frame);
+                }
+                () = &mut self.alarm => {}
+            }
+            if self.is_stalled() {
+                return Wake::Stalled;
+            }
+        }
+    }
+
+    /// Looks at the clock when the alarm rang; sets it anew when it rang for nothing.
+    fn is_stalled(&mut self) -> bool {
+        let (now, deadline) = (Instant::now(), self.deadline());
+        if now < deadline {
+            self.alarm.as_mut().reset(deadline);
+            return false;
+        }
+        let late = now.duration_since(self.alarm.deadline());
+        if late > ALARM_LATE && !std::mem::replace(&mut self.excused, true) {
+            self.heard = Some(now);
+            self.set_alarm();
+            return false;
+        }
+        true
+    }
+
+    fn deadline(&self) -> Instant {
+        let Patience { accept, prepare, stall, cancel } = self.patience;
+        if let Some(cancelled) = self.cancelled {
+            return cancelled + cancel;
+        }
+        match (self.phase, self.heard) {
+            (_, None) => self.began + accept,
+            (Phase::Running, Some(heard)) => heard + stall,
+            (_, Some(heard)) => (heard + stall).min(self.began + prepare),
+        }
+    }
+
+    fn set_alarm(&mut self) {
+        let deadline = self.deadline();
+        self.alarm.as_mut().reset(deadline);
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.set_alarm();
+    }
+
+    /// We were busy with something else: their silence meanwhile does not count.
+    pub(super) fn pardon(&mut self) {
+        self.heard = Some(Instant::now());
+        self.set_alarm();
+    }
+
+    pub(super) const fn is_cancelled(&self) -> bool {
+        self.cancelled.is_some()
+    }
+
+    /// Asks the provider to stop. What arrives until its final receipt still counts.
+    pub(super) async fn cancel(&mut self) -> Result<(), FrameError> {
+        self.cancelled = Some(Instant::now());
+        self.set_alarm();
+        self.stream.writer.send(&ClientFrame::Cancel).await
+    }
+
+    /// Promises all that is owed on the channel, and says so to the provider.
+    pub(super) async fn pay(
+        &mut self,
+        payer: &SecretKey,
+        receipt: Option<ReceiptId>,
+    ) -> (Signed<Voucher>, Result<(), FrameError>) {
+        self.beats_unpaid = 0;
+        let voucher = self.lease.promise(payer, receipt);
+        let frame = ClientFrame::Voucher(voucher.clone());
+        let sent = self.stream.writer.send(&frame).await;
+        (voucher, sent)
+    }
+}
