@@ -28,6 +28,8 @@ macro_rules! amount {
         #[serde(transparent)]
         pub struct $name(pub $integer);
 
+        // The operators of the language would overflow; these say so.
+        #[expect(clippy::should_implement_trait)]
         impl $name {
             /// Nothing.
             pub const ZERO: Self = Self(0);

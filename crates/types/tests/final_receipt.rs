@@ -1,5 +1,8 @@
 //! A receipt that anybody can check offline, and nobody can bend.
 
+// Helpers of tests may stop at the first surprise, as tests may.
+#![allow(clippy::unwrap_used)]
+
 #[allow(dead_code)]
 mod support;
 

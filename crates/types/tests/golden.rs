@@ -3,6 +3,9 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the files of `tests/golden/` anew: for new records only.
 
+// Helpers of tests may stop at the first surprise, as tests may.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::fmt::Debug;

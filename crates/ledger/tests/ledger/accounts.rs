@@ -79,7 +79,7 @@ fn inadmissible_transactions_leave_no_trace() {
         assert_eq!(world.submit(bad), Err(TransactionError::BadSignature));
     }
 
-    let mut elsewhere = good.body.clone();
+    let mut elsewhere = good.body;
     elsewhere.network = NetworkId::default();
     let elsewhere = remuda_types::Signed::sign(elsewhere, &alice());
     assert_eq!(world.ledger.check(&elsewhere), Err(TransactionError::WrongNetwork));

@@ -105,7 +105,8 @@ fn a_block_that_lies_is_refused_and_leaves_no_trace() {
     let mut follower = Ledger::new(&world.genesis).unwrap();
     follower.replay(&blocks[0]).unwrap();
     let honest = follower.clone();
-    let lies: [(&str, fn(&mut Block)); 9] = [
+    type Lie = fn(&mut Block);
+    let lies: [(&str, Lie); 9] = [
         ("block_diverged", |block| block.header.state.0[0] ^= 1),
         ("block_diverged", |block| block.header.outcomes.0[0] ^= 1),
         ("block_diverged", |block| block.header.transactions.0[0] ^= 1),

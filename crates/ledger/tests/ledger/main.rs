@@ -1,5 +1,8 @@
 //! The ledger seen from outside: every rule by its code, and random histories.
 
+// Helpers of tests may stop at the first surprise, as tests may.
+#![allow(clippy::unwrap_used)]
+
 mod accounts;
 mod blocks;
 mod channels;

@@ -1,5 +1,7 @@
 //! Random histories, honest and hostile. `PROPTEST_CASES` makes the run longer.
 
+mod moves;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -8,16 +10,15 @@ use remuda_ledger::{
     StateProof, Supply,
 };
 use remuda_types::job::JobKind;
-use remuda_types::{
-    Canonical, ChannelId, Credits, Hash, ManifestHash, NetworkId, SecretKey, Signed, Tokens,
-};
+use remuda_types::{ChannelId, Credits, Hash, ManifestHash, SecretKey, Signed, Tokens};
 
+use self::moves::{Attempt, Envelope, Fraud, Move, envelop, history, spoil};
 use crate::world::*;
 
 /// The actors: the grantor, two accounts, two keys for sessions, two nodes, a stranger.
 const ACTORS: [u8; 8] = [0, 1, 2, 10, 11, 20, 21, 50];
 /// Histories of one run, unless `PROPTEST_CASES` says otherwise.
-const CASES: u32 = 96;
+const CASES: u32 = 192;
 
 fn actor(index: u8) -> SecretKey {
     key(ACTORS[usize::from(index) % ACTORS.len()])
@@ -25,116 +26,6 @@ fn actor(index: u8) -> SecretKey {
 
 fn owner(key: &remuda_types::PublicKey) -> Option<SecretKey> {
     (0..8).map(actor).find(|actor| actor.public() == *key)
-}
-
-/// What somebody tries. Numbers pick actors and channels, modulo how many there are.
-#[derive(Clone, Debug)]
-enum Attempt {
-    Transfer { to: u8, amount: u128 },
-    Grant { to: u8, amount: u64 },
-    CreateSession { session: u8, cap: u64, life: u64 },
-    Revoke { session: u8 },
-    Open { provider: u8, nonce: u8, deposit: u64, life: u64 },
-    TopUp { channel: u8, amount: u64 },
-    RequestClose { channel: u8 },
-    Redeem { vouchers: Vec<(u8, u64, Fraud)> },
-    Close { channel: u8, voucher: Option<(u64, Fraud)> },
-    Expire { channel: u8 },
-    Register { reward: u8 },
-    Deregister,
-    Model { name: u8 },
-}
-
-/// What is wrong with a signature, if anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fraud {
-    None,
-    /// Another key signs in the signer's name.
-    Forged,
-    /// A bit of the signature is flipped.
-    Flipped,
-    /// Signed by whoever signs, under that key's own name.
-    Stranger,
-}
-
-/// What is wrong with a transaction's envelope, if anything.
-#[derive(Clone, Copy, Debug)]
-enum Envelope {
-    Honest,
-    Nonce(u64),
-    Network,
-    Signature(Fraud),
-    Twice,
-}
-
-#[derive(Clone, Debug)]
-struct Move {
-    /// `None`: who is entitled to it, where the attempt has such a one.
-    signer: Option<u8>,
-    attempt: Attempt,
-    envelope: Envelope,
-}
-
-fn fraud() -> impl Strategy<Value = Fraud> {
-    prop_oneof![
-        8 => Just(Fraud::None),
-        1 => Just(Fraud::Forged),
-        1 => Just(Fraud::Flipped),
-        1 => Just(Fraud::Stranger),
-    ]
-}
-
-fn amount() -> impl Strategy<Value = u64> {
-    prop_oneof![12 => 0..2_000_u64, 1 => Just(u64::MAX), 1 => 9_000..30_000_u64]
-}
-
-fn life() -> impl Strategy<Value = u64> {
-    prop_oneof![8 => 1..300_u64, 1 => 0..400_u64, 1 => Just(u64::MAX)]
-}
-
-fn attempt() -> impl Strategy<Value = Attempt> {
-    let any = any::<u8>;
-    prop_oneof![
-        2 => (any(), amount()).prop_map(|(to, n)| Attempt::Transfer { to, amount: n.into() }),
-        1 => (any(), amount()).prop_map(|(to, amount)| Attempt::Grant { to, amount }),
-        3 => (any(), amount(), life())
-            .prop_map(|(session, cap, life)| Attempt::CreateSession { session, cap, life }),
-        1 => any().prop_map(|session| Attempt::Revoke { session }),
-        6 => (any(), 0..4_u8, amount(), life()).prop_map(|(provider, nonce, deposit, life)| {
-            Attempt::Open { provider, nonce, deposit, life }
-        }),
-        2 => (any(), amount()).prop_map(|(channel, amount)| Attempt::TopUp { channel, amount }),
-        1 => any().prop_map(|channel| Attempt::RequestClose { channel }),
-        6 => prop::collection::vec((any(), amount(), fraud()), 0..4)
-            .prop_map(|vouchers| Attempt::Redeem { vouchers }),
-        2 => (any(), prop::option::of((amount(), fraud())))
-            .prop_map(|(channel, voucher)| Attempt::Close { channel, voucher }),
-        2 => any().prop_map(|channel| Attempt::Expire { channel }),
-        1 => any().prop_map(|reward| Attempt::Register { reward }),
-        1 => Just(Attempt::Deregister),
-        1 => (0..3_u8).prop_map(|name| Attempt::Model { name }),
-    ]
-}
-
-fn envelope() -> impl Strategy<Value = Envelope> {
-    prop_oneof![
-        16 => Just(Envelope::Honest),
-        1 => (1..3_u64).prop_map(Envelope::Nonce),
-        1 => Just(Envelope::Network),
-        1 => fraud().prop_map(Envelope::Signature),
-        1 => Just(Envelope::Twice),
-    ]
-}
-
-fn one_move() -> impl Strategy<Value = Move> {
-    (prop::option::weighted(0.3, any::<u8>()), attempt(), envelope())
-        .prop_map(|(signer, attempt, envelope)| Move { signer, attempt, envelope })
-}
-
-/// A history: blocks, each some time after the one before.
-fn history() -> impl Strategy<Value = Vec<(u64, Vec<Move>)>> {
-    let block = (0..60_u64, prop::collection::vec(one_move(), 0..8));
-    prop::collection::vec(block, 1..24)
 }
 
 /// Small bounds, so that histories meet them.
@@ -386,35 +277,6 @@ fn registry_action(attempt: &Attempt) -> (Option<SecretKey>, Action) {
         }
         _ => (Some(key(20)), Action::DeregisterProvider),
     }
-}
-
-fn spoil<T: Canonical>(signed: &mut Signed<T>, fraud: Fraud) {
-    let thief = key(50);
-    match fraud {
-        Fraud::None => {}
-        Fraud::Forged => signed.signature = thief.sign(&signed.body.digest()),
-        Fraud::Flipped => signed.signature.0[17] ^= 4,
-        Fraud::Stranger => {
-            (signed.signer, signed.signature) = (thief.public(), thief.sign(&signed.body.digest()));
-        }
-    }
-}
-
-/// Spoils an envelope; whether the transaction still consumes its nonce.
-fn envelop(transaction: &mut SignedTransaction, signer: &SecretKey, envelope: Envelope) -> bool {
-    match envelope {
-        Envelope::Honest | Envelope::Twice => return true,
-        Envelope::Nonce(ahead) => transaction.body.nonce += ahead,
-        Envelope::Network => transaction.body.network = NetworkId::default(),
-        // A stranger's own transaction would count that key's nonce: not this kind.
-        Envelope::Signature(Fraud::None | Fraud::Stranger) => return true,
-        Envelope::Signature(fraud) => {
-            spoil(transaction, fraud);
-            return fraud == Fraud::Forged && signer.public() == key(50).public();
-        }
-    }
-    *transaction = Signed::sign(transaction.body.clone(), signer);
-    false
 }
 
 fn tamper(proof: &StateProof, root: &Hash, key: &[u8], value: Option<&[u8]>) {

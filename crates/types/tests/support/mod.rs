@@ -11,11 +11,11 @@ use remuda_types::{
     ReceiptId, SecretKey, Seed, SeedSource, Signed, StopReason, Usage, Voucher,
 };
 
-pub fn payer() -> SecretKey {
+pub(crate) fn payer() -> SecretKey {
     SecretKey::from_seed([1; 32])
 }
 
-pub fn provider() -> SecretKey {
+pub(crate) fn provider() -> SecretKey {
     SecretKey::from_seed([2; 32])
 }
 
@@ -23,7 +23,7 @@ fn hash(byte: u8) -> Hash {
     Hash([byte; 32])
 }
 
-pub fn voucher() -> Voucher {
+pub(crate) fn voucher() -> Voucher {
     Voucher {
         channel: ChannelId(hash(3)),
         sequence: 7,
@@ -32,11 +32,11 @@ pub fn voucher() -> Voucher {
     }
 }
 
-pub fn channel_use() -> ChannelUse {
+pub(crate) fn channel_use() -> ChannelUse {
     ChannelUse { channel: ChannelId(hash(3)), client: provider().public() }
 }
 
-pub fn receipt() -> Receipt {
+pub(crate) fn receipt() -> Receipt {
     let job = JobId::derive(&OrderId(hash(5)));
     Receipt {
         network: NetworkId(hash(6)),
@@ -65,12 +65,12 @@ pub fn receipt() -> Receipt {
     }
 }
 
-pub fn final_receipt() -> FinalReceipt {
+pub(crate) fn final_receipt() -> FinalReceipt {
     signed_by_both(receipt())
 }
 
 /// The receipt as its provider signs it, and the payer's voucher that acknowledges it.
-pub fn signed_by_both(receipt: Receipt) -> FinalReceipt {
+pub(crate) fn signed_by_both(receipt: Receipt) -> FinalReceipt {
     let voucher = Voucher {
         channel: receipt.channel,
         sequence: 9,
@@ -83,7 +83,7 @@ pub fn signed_by_both(receipt: Receipt) -> FinalReceipt {
     }
 }
 
-pub fn job_input() -> JobInput {
+pub(crate) fn job_input() -> JobInput {
     let message = |role, content: &str| Message {
         role,
         content: content.into(),
@@ -119,7 +119,7 @@ pub fn job_input() -> JobInput {
     })
 }
 
-pub fn announcement() -> Announcement {
+pub(crate) fn announcement() -> Announcement {
     Announcement {
         address: NodeAddress {
             node: provider().public(),
@@ -147,7 +147,7 @@ fn any_hash() -> impl Strategy<Value = Hash> {
     any::<[u8; 32]>().prop_map(Hash)
 }
 
-pub fn any_voucher() -> impl Strategy<Value = Voucher> {
+pub(crate) fn any_voucher() -> impl Strategy<Value = Voucher> {
     (any_hash(), any::<u64>(), any::<u64>(), prop::option::of(any_hash())).prop_map(
         |(channel, sequence, cumulative, receipt)| Voucher {
             channel: ChannelId(channel),
@@ -158,7 +158,7 @@ pub fn any_voucher() -> impl Strategy<Value = Voucher> {
     )
 }
 
-pub fn any_channel_use() -> impl Strategy<Value = ChannelUse> {
+pub(crate) fn any_channel_use() -> impl Strategy<Value = ChannelUse> {
     (any_hash(), any::<[u8; 32]>()).prop_map(|(channel, seed)| ChannelUse {
         channel: ChannelId(channel),
         client: SecretKey::from_seed(seed).public(),
@@ -183,7 +183,7 @@ fn any_stop() -> impl Strategy<Value = StopReason> {
 }
 
 /// A receipt of [`provider`] and [`payer`] whose amount follows from its price and units.
-pub fn any_receipt() -> impl Strategy<Value = Receipt> {
+pub(crate) fn any_receipt() -> impl Strategy<Value = Receipt> {
     let units = (0..100_000_u64, 0..100_u64, 0..100_000_u64, 0..100_u64);
     let price = (0..1_000_000_u64, 0..1_000_000_u64);
     // Printable: JSON writes a control character in more than one way.
@@ -243,7 +243,7 @@ fn any_prompt() -> impl Strategy<Value = Prompt> {
     ]
 }
 
-pub fn any_job_input() -> impl Strategy<Value = JobInput> {
+pub(crate) fn any_job_input() -> impl Strategy<Value = JobInput> {
     let generate = (any_prompt(), any_sampling(), any::<u16>(), prop::option::of(any::<u8>()))
         .prop_map(|(prompt, sampling, choices, logprobs)| {
             JobInput::Generate(Generate {
@@ -261,7 +261,7 @@ pub fn any_job_input() -> impl Strategy<Value = JobInput> {
     prop_oneof![generate, embed]
 }
 
-pub fn any_announcement() -> impl Strategy<Value = Announcement> {
+pub(crate) fn any_announcement() -> impl Strategy<Value = Announcement> {
     // Without flow and scope numbers, which mean nothing elsewhere and do not travel.
     let address = any::<(std::net::IpAddr, u16)>().prop_map(std::net::SocketAddr::from);
     let addresses = prop::collection::vec(address, 0..3);
