@@ -110,7 +110,6 @@ fn mismatch(expected: &str, answer: &Answer) -> LedgerError {
 
 /// Typed questions. Each costs one [`LedgerClient::query`] and has its errors.
 #[async_trait]
-#[expect(clippy::missing_errors_doc, reason = "every method has the errors of `query`")]
 pub trait LedgerClientExt: LedgerClient {
     /// The newest header.
     async fn head(&self) -> Result<Header, LedgerError> {

@@ -94,10 +94,12 @@ impl LedgerError {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "used as a function value")]
     pub(crate) fn unreachable(reason: impl ToString) -> Self {
         Self::Unreachable { reason: reason.to_string() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "used as a function value")]
     pub(crate) fn protocol(reason: impl ToString) -> Self {
         Self::Protocol { reason: reason.to_string() }
     }
@@ -205,6 +207,7 @@ impl StorageError {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "used as a function value")]
     pub(crate) fn corrupt(detail: impl ToString) -> Self {
         Self::Corrupt { detail: detail.to_string() }
     }

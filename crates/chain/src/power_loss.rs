@@ -36,6 +36,8 @@ struct Platter {
     /// Power fails after so many more operations.
     power_left: Option<u64>,
     full: bool,
+    /// The next sync does its work and then says that it failed.
+    answer_lost: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +120,9 @@ impl StorageBackend for Disk {
         platter.work()?;
         platter.safe = platter.seen.clone();
         platter.unsynced.clear();
+        if std::mem::take(&mut platter.answer_lost) {
+            return Err(io::Error::other("the answer was lost"));
+        }
         Ok(())
     }
 
@@ -216,16 +221,19 @@ fn readers_see_nothing_that_is_not_on_disk() {
 }
 
 #[test]
-fn a_block_that_was_written_although_its_write_failed_is_found_again() {
+fn a_block_that_is_on_disk_although_its_write_failed_is_found_again() {
     let disk = Disk::default();
     let machine = disk.machine(Retention::Archive).unwrap();
-    let block = execute(&machine, 0).unwrap();
-    // The last write reached the disk, but the answer did not reach us.
-    let found = machine.lookup(&transaction_digest(&block.transactions[0])).unwrap().unwrap();
-    assert_eq!((found.height, found.outcome), (1, block.outcomes[0].clone()));
-    drop(machine);
-    let machine = disk.machine(Retention::Archive).unwrap();
+    execute(&machine, 0).unwrap();
+    disk.0.lock().answer_lost = true;
+    let error = execute(&machine, 1).unwrap_err();
+    assert!(matches!(error, ExecuteError::Storage(StorageError::Io { .. })), "{error}");
+    let block = machine.blocks(2, 1).unwrap().remove(0);
     assert_eq!(machine.head(), block.header);
+    let found = machine.lookup(&transaction_digest(&block.transactions[0])).unwrap().unwrap();
+    assert_eq!((found.height, found.outcome), (2, block.outcomes[0].clone()));
+    execute(&machine, 2).unwrap();
+    assert_whole(&machine);
 }
 
 #[test]

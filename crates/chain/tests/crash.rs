@@ -1,5 +1,6 @@
 //! `kill -9` at random moments: a validator in a process of its own writes transfers in a
 //! loop, is killed again and again, and nothing that it acknowledged may be missing.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 
@@ -16,6 +17,7 @@ use remuda_chain::{LedgerClient, LedgerClientExt, Signer, Validator, ValidatorCo
 use remuda_ledger::Ledger;
 use remuda_types::Hash;
 use support::{ACCOUNTS, TOKENS, genesis, key, to};
+use tokio::task::JoinSet;
 
 /// Tells the child which store to write to.
 const STORE: &str = "REMUDA_TEST_CRASH_STORE";
@@ -35,18 +37,21 @@ fn writer_process() {
 
 async fn write_for_ever(store: &Path) {
     let validator = Validator::open(ValidatorConfig::new(store, genesis())).await.unwrap();
-    let writers = (1..=WRITERS).map(|number| {
+    let mut writers = JoinSet::new();
+    for number in 1..=WRITERS {
         let signer = Signer::new(Arc::new(validator.clone()), key(number));
-        tokio::spawn(async move {
-            loop {
-                let included = signer.send(to((number + 1) % ACCOUNTS, 1)).await.unwrap();
-                let line = format!("{ACKNOWLEDGED}{}\n", included.digest);
-                std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
-            }
-        })
-    });
-    for writer in writers.collect::<Vec<_>>() {
-        writer.await.unwrap();
+        writers.spawn(write(signer, number));
+    }
+    while let Some(ended) = writers.join_next().await {
+        ended.unwrap();
+    }
+}
+
+async fn write(signer: Signer, number: u8) {
+    loop {
+        let included = signer.send(to((number + 1) % ACCOUNTS, 1)).await.unwrap();
+        let line = format!("{ACKNOWLEDGED}{}\n", included.digest);
+        std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
     }
 }
 
@@ -76,7 +81,7 @@ fn start(store: &Path) -> (Child, Receiver<Hash>) {
 fn run_and_kill(store: &Path, random: &mut StdRng, round: u32) -> Vec<Hash> {
     let (mut child, receiver) = start(store);
     let mut acknowledged = Vec::new();
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         acknowledged.extend(receiver.recv_timeout(Duration::from_secs(60)));
     }
     std::thread::sleep(Duration::from_micros(random.random_range(0..60_000)));

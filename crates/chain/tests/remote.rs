@@ -1,4 +1,5 @@
 //! The ledger's protocol over real connections on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 
@@ -7,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use remuda_chain::protocol::{ALPN, FRAME_BYTES_MAX, Refusal, Request, Response};
 use remuda_chain::{
     LedgerClient, LedgerClientExt, LedgerService, Rate, RemoteConfig, RemoteLedger, Signer,
@@ -209,6 +211,23 @@ fn the_wire_format_is_what_it_was() {
     }
     let refused = Response::Refused(Refusal::Overloaded { retry_after_ms: 100 });
     assert_eq!(hex(&borsh::to_vec(&refused).unwrap()), "060264000000");
+}
+
+proptest! {
+    /// Whatever arrives is either refused or the one encoding of what it says.
+    #[test]
+    fn any_bytes_are_refused_or_canonical(
+        tag in 0u8..8,
+        rest in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let bytes = [&[tag][..], &rest].concat();
+        if let Ok(request) = borsh::from_slice::<Request>(&bytes) {
+            prop_assert_eq!(borsh::to_vec(&request).unwrap(), bytes.clone());
+        }
+        if let Ok(response) = borsh::from_slice::<Response>(&bytes) {
+            prop_assert_eq!(borsh::to_vec(&response).unwrap(), bytes);
+        }
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,4 +1,5 @@
 //! The embedded validator on a real file.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 

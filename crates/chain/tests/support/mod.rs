@@ -1,5 +1,6 @@
 //! A network for tests: named keys with money, and transfers between them.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses another part")]
+#![allow(clippy::unwrap_used)]
 
 use remuda_ledger::{
     Action, Block, Genesis, GenesisAccount, Ledger, Parameters, SignedTransaction, Transaction,
