@@ -278,7 +278,7 @@ fn builder(config: &EndpointConfig, relays: &[RelayUrl]) -> Result<Builder, Bind
         .secret_key(iroh::SecretKey::from_bytes(config.key.seed()))
         .relay_mode(relay_mode)
         .clear_address_lookup()
-        .net_report_config(NetReportConfig::minimal())
+        .net_report_config(net_report(relays))
         .transport_config(transport(config)?)
         .clear_ip_transports();
     let builder = map_ports(builder, config.port_mapping)?;
@@ -286,6 +286,13 @@ fn builder(config: &EndpointConfig, relays: &[RelayUrl]) -> Result<Builder, Bind
         return Ok(builder);
     }
     builder.bind_addr(config.bind).map_err(|error| failed(config.bind, &error))
+}
+
+/// The nearest relay is found by asking the configured ones, and nobody else.
+fn net_report(relays: &[RelayUrl]) -> NetReportConfig {
+    let mut config = NetReportConfig::minimal();
+    config.https_probes = !relays.is_empty();
+    config
 }
 
 #[cfg(feature = "port-mapping")]

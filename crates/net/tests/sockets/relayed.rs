@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use remuda_net::relay::Relay;
 use remuda_net::{Endpoint, EndpointConfig, PathKind, request};
+use tokio::time::timeout;
 
 use crate::{ECHO, Echo, PATIENCE, config, loopback};
 
@@ -14,7 +15,7 @@ async fn nodes_without_a_direct_path_talk_through_the_relay() {
     let relayed = || EndpointConfig { relays: vec![relay.url()], direct: false, ..config() };
     let server = Endpoint::bind(relayed()).await.unwrap();
     server.serve(vec![(ECHO, Arc::new(Echo))]);
-    server.online().await;
+    timeout(PATIENCE, server.online()).await.unwrap();
     let client = Endpoint::bind(relayed()).await.unwrap();
     let address = server.address();
     assert_eq!((address.direct.len(), address.relay), (0, Some(relay.url())));
