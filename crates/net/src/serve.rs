@@ -93,8 +93,7 @@ impl Server {
     }
 
     async fn greet(self: Arc<Self>, incoming: Incoming, _permit: OwnedSemaphorePermit) {
-        let handshake = async { Ok::<_, String>(accept_one(incoming)?.await.map_err(text)?) };
-        match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        match timeout(HANDSHAKE_TIMEOUT, shake_hands(incoming)).await {
             Ok(Ok(connection)) => self.serve(Connection::new(connection)).await,
             Ok(Err(reason)) => tracing::debug!(reason, "a handshake failed"),
             Err(_) => tracing::debug!("a handshake took too long"),
@@ -118,14 +117,9 @@ impl Server {
     }
 }
 
-fn accept_one(incoming: Incoming) -> Result<iroh::endpoint::Accepting, String> {
-    incoming.accept().map_err(text)
-}
-
-// Used as a function value, which takes errors by value.
-#[expect(clippy::needless_pass_by_value)]
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
+async fn shake_hands(incoming: Incoming) -> Result<iroh::endpoint::Connection, String> {
+    let accepting = incoming.accept().map_err(|error| error.to_string())?;
+    accepting.await.map_err(|error| error.to_string())
 }
 
 /// Runs the handler, and keeps a panic from passing unseen.

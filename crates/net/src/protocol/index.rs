@@ -101,8 +101,7 @@ pub async fn announce(
 ) -> Result<Duration, AnnounceError> {
     let connection = endpoint.connect(indexer, ALPN).await?;
     let question = Request::Announce(Box::new(announcement));
-    let answer =
-        crate::request(&connection, FRAME_BYTES_MAX, &question, ANNOUNCE_TIMEOUT).await?;
+    let answer = crate::request(&connection, FRAME_BYTES_MAX, &question, ANNOUNCE_TIMEOUT).await?;
     match answer {
         Response::Announced { renew_after_ms } => {
             Ok(Duration::from_millis(u64::from(renew_after_ms)))
