@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use remuda_chain::LedgerClient;
 use remuda_engine::Engine;
-use remuda_net::Endpoint;
+use remuda_net::{Endpoint, Handler, Protocol};
 use remuda_net::protocol::job::UNPAID_WINDOW;
 use remuda_types::{AccountId, Credits, DeviceClass, ManifestHash, NodeAddress, Price, SecretKey};
 
@@ -109,6 +109,8 @@ pub struct Parts {
     pub engines: Vec<Arc<dyn Engine>>,
     /// What is offered.
     pub models: Vec<OfferedModel>,
+    /// Protocols to serve beside jobs: model files to peers, say.
+    pub protocols: Vec<(Protocol, Arc<dyn Handler>)>,
 }
 
 impl std::fmt::Debug for Parts {

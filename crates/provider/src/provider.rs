@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use remuda_chain::{LedgerClient, Signer};
-use remuda_net::Protocol;
+use remuda_net::{Handler, Protocol};
 use remuda_net::protocol::job;
 use remuda_types::{NetworkId, ProviderState};
 use tokio::sync::{Notify, watch};
@@ -54,14 +54,15 @@ impl Provider {
     ///
     /// # Errors
     /// [`StartError`]: nothing was started then.
-    pub async fn start(config: ProviderConfig, parts: Parts) -> Result<Self, StartError> {
+    pub async fn start(config: ProviderConfig, mut parts: Parts) -> Result<Self, StartError> {
         check(&config, &parts)?;
         let till = Till::open(&config.home).await?;
         let network = learn_network(&parts.ledger, &till).await?;
         let socket = control::listen(&config.home)?;
         let reward = config.reward;
+        let protocols = std::mem::take(&mut parts.protocols);
         let shared = Arc::new(share(config, parts, till, network)?);
-        serve(&shared);
+        serve(&shared, protocols);
         let tasks = vec![
             tokio::spawn(redeem::register(Arc::clone(&shared), reward)),
             tokio::spawn(redeem::run(Arc::clone(&shared))),
@@ -227,8 +228,9 @@ fn share(
     })
 }
 
-fn serve(shared: &Arc<Shared>) {
+fn serve(shared: &Arc<Shared>, mut protocols: Vec<(Protocol, Arc<dyn Handler>)>) {
     let protocol = Protocol { alpn: job::ALPN, frame_bytes_max: job::FRAME_BYTES_MAX };
     let handler = JobHandler::new(Arc::clone(shared));
-    shared.endpoint.serve(vec![(protocol, Arc::new(handler))]);
+    protocols.push((protocol, Arc::new(handler)));
+    shared.endpoint.serve(protocols);
 }

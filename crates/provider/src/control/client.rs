@@ -10,7 +10,6 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::{Command, LINE_BYTES_MAX, Reply, SOCKET_NAME};
-use crate::status::ProviderStatus;
 
 /// How long an answer may take.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
@@ -34,14 +33,6 @@ pub enum ControlError {
     /// The answer is not one.
     #[error("the provider's answer does not fit this program; upgrade the older one")]
     Protocol,
-    /// The provider refused.
-    #[error("the provider refused ({code}): {message}")]
-    Refused {
-        /// The provider's stable name for the reason.
-        code: String,
-        /// What helps.
-        message: String,
-    },
 }
 
 impl ControlError {
@@ -54,7 +45,6 @@ impl ControlError {
             Self::Io(_) => "control_io",
             Self::Timeout => "control_timeout",
             Self::Protocol => "control_protocol",
-            Self::Refused { .. } => "control_refused",
         }
     }
 
@@ -69,15 +59,11 @@ impl ControlError {
 ///
 /// # Errors
 /// [`ControlError`].
-pub async fn ask(home: &Path, command: Command) -> Result<ProviderStatus, ControlError> {
+pub async fn ask(home: &Path, command: Command) -> Result<Reply, ControlError> {
     let path = home.join(SOCKET_NAME);
     let line = timeout(ANSWER_WAIT, exchange(&path, command));
     let line = line.await.map_err(|_| ControlError::Timeout)??;
-    match serde_json::from_str(&line) {
-        Ok(Reply::Status(status)) => Ok(*status),
-        Ok(Reply::Error { code, message }) => Err(ControlError::Refused { code, message }),
-        Err(_) => Err(ControlError::Protocol),
-    }
+    serde_json::from_str(&line).map_err(|_| ControlError::Protocol)
 }
 
 async fn exchange(path: &Path, command: Command) -> Result<String, ControlError> {
