@@ -3,10 +3,8 @@
 use remuda_client::JobReport;
 use remuda_types::StopReason;
 
-use crate::job::{Choice, Envelope, Gathered, finish_reason, fingerprint};
-use crate::openai::chat::{
-    AnswerMessage, Bill, ChatChoice, ChatCompletion, ChatLogprobs,
-};
+use crate::job::{Choice, Envelope, Gathered, fingerprint, finish_reason};
+use crate::openai::chat::{AnswerMessage, Bill, ChatChoice, ChatCompletion, ChatLogprobs};
 use crate::openai::completions::{Completion, CompletionChoice, CompletionLogprobs};
 use crate::openai::responses::{
     IncompleteDetails, OutputItem, OutputText, Response, ResponseError,
@@ -27,8 +25,7 @@ pub(crate) fn chat(envelope: Envelope, gathered: Gathered, logprobs: bool) -> Ch
 }
 
 fn chat_choice(index: usize, choice: Choice, logprobs: bool) -> ChatChoice {
-    let content = Some(choice.text)
-        .filter(|text| !text.is_empty() || choice.tool_calls.is_empty());
+    let content = Some(choice.text).filter(|text| !text.is_empty() || choice.tool_calls.is_empty());
     ChatChoice {
         index: number(index),
         message: AnswerMessage {

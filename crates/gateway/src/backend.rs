@@ -13,14 +13,25 @@ pub trait Backend: Clone + Send + Sync + 'static {
     type Run: Run;
 
     /// Runs a job. Returns once a provider accepted it and understood its input.
-    fn run(&self, request: RunRequest)
-    -> impl Future<Output = Result<Self::Run, RunError>> + Send;
+    fn run(&self, request: RunRequest) -> impl Future<Output = Result<Self::Run, RunError>> + Send;
 
     /// The models that are served now.
     fn models(&self) -> impl Future<Output = Vec<ModelSummary>> + Send;
 
     /// Why providers did or did not fit a recent order.
     fn explain(&self, order: &OrderId) -> Option<Explanation>;
+
+    /// What the network's state is, in numbers.
+    fn figures(&self) -> Figures;
+}
+
+/// What the network's state is, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Providers that are known, whatever they offer.
+    pub providers: usize,
+    /// Channels with a voucher that could not be delivered yet.
+    pub undelivered_vouchers: usize,
 }
 
 /// A running job.
@@ -38,10 +49,7 @@ pub trait Run: Send + 'static {
 impl Backend for Client {
     type Run = JobRun;
 
-    fn run(
-        &self,
-        request: RunRequest,
-    ) -> impl Future<Output = Result<JobRun, RunError>> + Send {
+    fn run(&self, request: RunRequest) -> impl Future<Output = Result<JobRun, RunError>> + Send {
         Self::run(self, request)
     }
 
@@ -51,6 +59,13 @@ impl Backend for Client {
 
     fn explain(&self, order: &OrderId) -> Option<Explanation> {
         Self::explain(self, order)
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            providers: self.providers_known(),
+            undelivered_vouchers: self.undelivered_vouchers(),
+        }
     }
 }
 

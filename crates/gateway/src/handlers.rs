@@ -11,12 +11,10 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use remuda_types::Hash;
 
-pub(crate) use generate::{
-    __path_chat, __path_completions, __path_embeddings, __path_responses,
-};
+pub(crate) use generate::{__path_chat, __path_completions, __path_embeddings, __path_responses};
 pub(crate) use read::{
-    __path_explain, __path_healthz, __path_metrics, __path_model, __path_models,
-    __path_openapi, __path_readyz, __path_receipt, ExplainDocument, Readiness, ReceiptDocument,
+    __path_explain, __path_healthz, __path_metrics, __path_model, __path_models, __path_openapi,
+    __path_readyz, __path_receipt, ExplainDocument, Readiness, ReceiptDocument,
 };
 
 use crate::Backend;

@@ -167,7 +167,11 @@ pub(crate) async fn gather<R: Run>(
         }
         if bytes > ANSWER_BYTES_MAX {
             let reason = format!("the answer has more than {ANSWER_BYTES_MAX} bytes: stream it");
-            return Err(ApiError::Upstream { code: "answer_too_large", reason, order: Some(order) });
+            return Err(ApiError::Upstream {
+                code: "answer_too_large",
+                reason,
+                order: Some(order),
+            });
         }
     }
     Err(broken(order))

@@ -43,7 +43,7 @@ mod server;
 mod sse;
 mod stream;
 
-pub use backend::{Backend, Run};
+pub use backend::{Backend, Figures, Run};
 pub use config::GatewayConfig;
 pub use openapi::document as openapi_document;
 pub use receipts::{ReceiptRecord, Receipts, ReceiptsError};

@@ -63,7 +63,9 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) models: Gauge,
-    pub(crate) receipts_lost: Gauge<i64>,
+    pub(crate) providers: Gauge,
+    pub(crate) undelivered_vouchers: Gauge,
+    pub(crate) receipts_lost: Gauge,
     pub(crate) first_token: Histogram,
     pub(crate) duration: Histogram,
 }
@@ -90,6 +92,8 @@ impl Metrics {
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             models: Gauge::default(),
+            providers: Gauge::default(),
+            undelivered_vouchers: Gauge::default(),
             receipts_lost: Gauge::default(),
             first_token: histogram(),
             duration: histogram(),
@@ -110,6 +114,12 @@ impl Metrics {
         );
         registry.register("in_flight", "Generations that run", self.in_flight.clone());
         registry.register("connections", "Open connections", self.connections.clone());
+        registry.register("providers", "Providers that are known", self.providers.clone());
+        registry.register(
+            "undelivered_vouchers",
+            "Channels with a voucher that could not be delivered yet",
+            self.undelivered_vouchers.clone(),
+        );
         registry.register("models", "Models that are offered now", self.models.clone());
         registry.register(
             "receipts_lost",

@@ -310,3 +310,73 @@ impl Shared {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(number: u8) -> ReceiptRecord {
+        let (order, job) = (OrderId(Hash([number; 32])), JobId(Hash([number + 100; 32])));
+        ReceiptRecord { order, job, amount: Credits(u64::from(number)), receipts: Vec::new() }
+    }
+
+    #[test]
+    fn a_record_is_found_before_and_after_it_is_written() {
+        let home = tempfile::tempdir().unwrap();
+        let receipts = Receipts::open(home.path()).unwrap();
+        receipts.put(record(1));
+        for written in [false, true] {
+            assert_eq!(receipts.shared.unwritten.lock().queue.is_empty(), written);
+            assert_eq!(receipts.find(&record(1).job.0).unwrap(), Some(record(1)));
+            assert_eq!(receipts.find(&record(1).order.0).unwrap(), Some(record(1)));
+            assert!(receipts.flush_blocking());
+        }
+        drop(receipts);
+        let again = Receipts::open(home.path()).unwrap();
+        assert_eq!(again.find(&record(1).job.0).unwrap(), Some(record(1)));
+        assert_eq!(again.find(&record(2).job.0).unwrap(), None);
+    }
+
+    #[test]
+    fn the_oldest_records_go_first() {
+        let home = tempfile::tempdir().unwrap();
+        let receipts = Receipts::open_bounded(home.path(), 3).unwrap();
+        for number in 1..=5 {
+            receipts.put(record(number));
+            assert!(receipts.flush_blocking());
+        }
+        for number in 1..=5 {
+            let found = receipts.find(&record(number).job.0).unwrap();
+            assert_eq!(found, (number > 2).then(|| record(number)), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_name_belongs_to_its_latest_record() {
+        let home = tempfile::tempdir().unwrap();
+        let receipts = Receipts::open_bounded(home.path(), 1).unwrap();
+        let later = ReceiptRecord { amount: Credits(9), ..record(1) };
+        receipts.put(record(1));
+        receipts.put(later.clone());
+        assert_eq!(receipts.find(&later.job.0).unwrap(), Some(later.clone()));
+        // The first record goes, and its names stay with the second.
+        assert!(receipts.flush_blocking());
+        assert_eq!(receipts.find(&later.job.0).unwrap(), Some(later));
+    }
+
+    #[test]
+    fn what_waits_for_the_disk_is_bounded() {
+        let home = tempfile::tempdir().unwrap();
+        let receipts = Receipts::open(home.path()).unwrap();
+        let numbered = |number: usize| {
+            let hash = Hash::of_content(&number.to_le_bytes());
+            ReceiptRecord { order: OrderId(hash), job: JobId(hash), ..record(0) }
+        };
+        for number in 0..=UNWRITTEN_MAX {
+            receipts.put(numbered(number));
+        }
+        assert_eq!(receipts.lost(), 1);
+        assert_eq!(receipts.find(&numbered(0).job.0).unwrap(), None);
+        assert!(receipts.find(&numbered(1).job.0).unwrap().is_some());
+    }
+}

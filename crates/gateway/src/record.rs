@@ -111,7 +111,9 @@ impl Drop for Record {
             metrics.amount.inc_by(self.amount.0);
             metrics.failovers.inc_by(u64::from(self.failovers));
             metrics.duration.observe(duration.as_secs_f64());
-            self.first_output.iter().for_each(|time| metrics.first_token.observe(time.as_secs_f64()));
+            self.first_output
+                .iter()
+                .for_each(|time| metrics.first_token.observe(time.as_secs_f64()));
         }
         let status = match self.ending {
             Ending::Status(status) => status,

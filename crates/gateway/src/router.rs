@@ -147,9 +147,18 @@ mod tests {
     #[test]
     fn every_route_has_its_own_label() {
         let paths = [
-            "/v1/models", "/v1/models/m", "/v1/chat/completions", "/v1/completions",
-            "/v1/responses", "/v1/embeddings", "/v1/receipts/r", "/v1/orders/o/explain",
-            "/healthz", "/readyz", "/metrics", "/openapi.json",
+            "/v1/models",
+            "/v1/models/m",
+            "/v1/chat/completions",
+            "/v1/completions",
+            "/v1/responses",
+            "/v1/embeddings",
+            "/v1/receipts/r",
+            "/v1/orders/o/explain",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+            "/openapi.json",
         ];
         for (index, path) in paths.iter().enumerate() {
             let found = route(&Method::GET, path).or_else(|_| route(&Method::POST, path));

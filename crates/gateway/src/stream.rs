@@ -84,9 +84,7 @@ async fn pump<R: Run, W: EventWriter>(
                 held.pipe.write(|out| writer.finish(out, &report));
                 return Ok(());
             }
-            JobEvent::Prepared { .. }
-            | JobEvent::Embeddings(_)
-            | JobEvent::FailedOver { .. } => {}
+            JobEvent::Prepared { .. } | JobEvent::Embeddings(_) | JobEvent::FailedOver { .. } => {}
         }
         if held.pipe.is_full() {
             // Lets the connection send: it polls again when the socket took the bytes.

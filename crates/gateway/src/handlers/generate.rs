@@ -142,10 +142,7 @@ struct Admitted {
     slot: OwnedSemaphorePermit,
 }
 
-async fn admit<B: Backend>(
-    app: &App<B>,
-    request: Request<Incoming>,
-) -> Result<Admitted, ApiError> {
+async fn admit<B: Backend>(app: &App<B>, request: Request<Incoming>) -> Result<Admitted, ApiError> {
     let payer = auth::session_key(request.headers())?;
     let slot = app.slot()?;
     let config = &app.config;
@@ -187,7 +184,9 @@ async fn generate<B: Backend>(
             answered.stream(CompletionWriter::new(&envelope, choices, logprobs, include_usage))
         }
         (Some(_), Shape::Response) => answered.stream(ResponseWriter::new(envelope)),
-        (_, shape) => answered.whole(choices, |gathered| write(envelope, gathered, shape, logprobs)).await,
+        (_, shape) => {
+            answered.whole(choices, |gathered| write(envelope, gathered, shape, logprobs)).await
+        }
     }
 }
 
@@ -200,12 +199,7 @@ fn refused<B: Backend>(app: &App<B>, error: RunError) -> ApiError {
     api_error(error, order)
 }
 
-fn write(
-    envelope: Envelope,
-    gathered: Gathered,
-    shape: Shape,
-    logprobs: bool,
-) -> Response<Body> {
+fn write(envelope: Envelope, gathered: Gathered, shape: Shape, logprobs: bool) -> Response<Body> {
     let ok = StatusCode::OK;
     match shape {
         Shape::Chat => document(ok, &answer::chat(envelope, gathered, logprobs)),

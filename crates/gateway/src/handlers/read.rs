@@ -2,6 +2,7 @@
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
+use prometheus_client::metrics::gauge::Gauge;
 use remuda_market::Explanation;
 use remuda_types::{Canonical, FinalReceipt, Hash, OrderId};
 use serde::Serialize;
@@ -121,9 +122,7 @@ pub(super) async fn receipt<B: Backend>(
     let receipts = app.receipts.clone();
     let found = tokio::task::spawn_blocking(move || receipts.find(&name)).await;
     match found {
-        Ok(Ok(Some(record))) => {
-            Ok(document(StatusCode::OK, &ReceiptDocument::of(record, &name)))
-        }
+        Ok(Ok(Some(record))) => Ok(document(StatusCode::OK, &ReceiptDocument::of(record, &name))),
         Ok(Ok(None)) => Err(ApiError::NotFound("receipt")),
         Ok(Err(error)) => {
             let (code, reason) = (error.code(), error.to_string());
@@ -216,8 +215,12 @@ pub(super) async fn readyz<B: Backend>(app: &App<B>) -> Response<Body> {
 )]
 pub(super) async fn metrics<B: Backend>(app: &App<B>) -> Response<Body> {
     let models = app.catalog.models(&app.backend).await;
-    app.metrics.models.set(i64::try_from(models.len()).unwrap_or(i64::MAX));
-    app.metrics.receipts_lost.set(i64::try_from(app.receipts.lost()).unwrap_or(i64::MAX));
+    let figures = app.backend.figures();
+    let set = |gauge: &Gauge, value| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    set(&app.metrics.models, models.len() as u64);
+    set(&app.metrics.providers, figures.providers as u64);
+    set(&app.metrics.undelivered_vouchers, figures.undelivered_vouchers as u64);
+    set(&app.metrics.receipts_lost, app.receipts.lost());
     let mut response = Response::new(Body::whole(app.metrics.text()));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -102,10 +102,7 @@ pub enum ApiError {
 
 impl ApiError {
     /// A parameter that is refused.
-    pub fn parameter(
-        parameter: impl Into<Cow<'static, str>>,
-        reason: impl Into<String>,
-    ) -> Self {
+    pub fn parameter(parameter: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self::InvalidParameter { parameter: parameter.into(), reason: reason.into() }
     }
 

@@ -1,8 +1,6 @@
 //! `/v1/responses`, without memory: what a request does not bring, the model does not know.
 
-use remuda_types::job::{
-    Chat, Constraint, Generate, JobInput, Message, Prompt, Role, ToolCall,
-};
+use remuda_types::job::{Chat, Constraint, Generate, JobInput, Message, Prompt, Role, ToolCall};
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -66,7 +64,8 @@ impl ResponseRequest {
         refuse("conversation", self.conversation.as_ref())?;
         refuse("background", self.background.filter(|background| *background).as_ref())?;
         let sampling = self.sampling().translate()?;
-        let tools = functions(self.tools.unwrap_or_default().into_iter().map(ResponseTool::function))?;
+        let tools =
+            functions(self.tools.unwrap_or_default().into_iter().map(ResponseTool::function))?;
         let tool_choice = choice(self.tool_choice, &tools)?;
         let messages = messages(self.instructions, self.input)?;
         let limit = self.max_output_tokens;
@@ -78,9 +77,7 @@ impl ResponseRequest {
             stop: Vec::new(),
             constraint: match self.text.and_then(|text| text.format) {
                 None => Constraint::None,
-                Some(format) => {
-                    constraint("text.format", &format.kind, format.schema.as_deref())?
-                }
+                Some(format) => constraint("text.format", &format.kind, format.schema.as_deref())?,
             },
             logprobs: match self.top_logprobs {
                 None | Some(0) => None,
@@ -190,10 +187,7 @@ impl<'de> Deserialize<'de> for InputParameter {
     }
 }
 
-fn messages(
-    instructions: Option<String>,
-    input: InputParameter,
-) -> Result<Vec<Message>, ApiError> {
+fn messages(instructions: Option<String>, input: InputParameter) -> Result<Vec<Message>, ApiError> {
     if input.0.is_empty() {
         return Err(ApiError::parameter("input", "input: must not be empty"));
     }

@@ -45,9 +45,8 @@ impl FunctionDefinition {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         let length = self.name.len();
         if length == 0 || length > TOOL_NAME_BYTES_MAX || !self.name.bytes().all(allowed) {
-            let reason = format!(
-                "tools: a name has 1 to {TOOL_NAME_BYTES_MAX} letters, digits, `_` or `-`"
-            );
+            let reason =
+                format!("tools: a name has 1 to {TOOL_NAME_BYTES_MAX} letters, digits, `_` or `-`");
             return Err(ApiError::parameter("tools", reason));
         }
         let parameters = match self.parameters.as_deref().map(RawValue::get) {
@@ -123,7 +122,8 @@ impl<'de> Deserialize<'de> for ToolChoiceParameter {
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
                         "function" => {
-                            name = map.next_value::<Option<NamedFunction>>()?.unwrap_or_default().name;
+                            name =
+                                map.next_value::<Option<NamedFunction>>()?.unwrap_or_default().name;
                         }
                         "name" => name = map.next_value()?,
                         _ => {

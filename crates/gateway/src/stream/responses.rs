@@ -140,8 +140,13 @@ impl ResponseWriter {
         }
         let item_id = message_name(&self.envelope.name, self.done.len());
         let (output_index, content_index) = (self.done.len(), 0);
-        let delta =
-            TextDelta { item_id: &item_id, output_index, content_index, delta: text, logprobs: &logprobs };
+        let delta = TextDelta {
+            item_id: &item_id,
+            output_index,
+            content_index,
+            delta: text,
+            logprobs: &logprobs,
+        };
         self.emit(out, "response.output_text.delta", &delta);
         if let Open::Message(whole, all) = &mut self.open {
             whole.push_str(text);
