@@ -36,6 +36,15 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
     (0_u8..40).prop_map(|key| vec![key])
 }
 
+fn leaves(least: usize) -> impl Strategy<Value = Leaves> {
+    prop::collection::btree_map(key(), prop::collection::vec(any::<u8>(), 0..4), least..40)
+}
+
+/// Sets (or removes) of keys; after each one, perhaps, the root is asked for.
+fn steps() -> impl Strategy<Value = Vec<(Vec<u8>, Option<u8>, bool)>> {
+    prop::collection::vec((key(), prop::option::of(any::<u8>()), any::<bool>()), 0..120)
+}
+
 #[test]
 fn an_empty_trie_proves_absence() {
     let mut trie = Trie::new();
@@ -67,9 +76,7 @@ fn a_value_cannot_stand_as_its_hash_nor_a_branch_as_a_leaf() {
 
 proptest! {
     #[test]
-    fn the_root_depends_on_the_set_of_leaves_only(
-        steps in prop::collection::vec((key(), prop::option::of(any::<u8>()), any::<bool>()), 0..120),
-    ) {
+    fn the_root_depends_on_the_set_of_leaves_only(steps in steps()) {
         let mut trie = Trie::new();
         let mut leaves = Leaves::new();
         for (key, value, ask) in steps {
@@ -89,7 +96,7 @@ proptest! {
 
     #[test]
     fn proofs_hold_and_say_nothing_else(
-        leaves in prop::collection::btree_map(key(), prop::collection::vec(any::<u8>(), 0..4), 0..40),
+        leaves in leaves(0),
         key in key(),
         other in prop::collection::vec(any::<u8>(), 0..4),
     ) {
@@ -108,7 +115,7 @@ proptest! {
 
     #[test]
     fn every_flipped_bit_breaks_a_proof(
-        leaves in prop::collection::btree_map(key(), prop::collection::vec(any::<u8>(), 1..4), 1..40),
+        leaves in leaves(1),
         key in key(),
         at in any::<prop::sample::Index>(),
         bit in 0_u8..8,
@@ -127,7 +134,7 @@ proptest! {
 
     #[test]
     fn a_proof_of_absence_cannot_be_made_from_another_walk(
-        leaves in prop::collection::btree_map(key(), prop::collection::vec(any::<u8>(), 1..4), 2..40),
+        leaves in leaves(2),
         present in any::<prop::sample::Index>(),
         walked in key(),
     ) {
