@@ -34,9 +34,9 @@ pub(super) struct Job {
     pub(super) choices: Vec<Choice>,
     pub(super) reporter: Reporter,
     prepared: bool,
-    /// Nothing more will be computed for it.
-    pub(super) ended: bool,
-    _admission: Admission,
+    /// Why it broke, if it did: nothing more will be computed for it.
+    pub(super) broken: Option<EngineError>,
+    admission: Admission,
 }
 
 /// Gives a prepared job to the scheduler.
@@ -47,8 +47,7 @@ pub(super) fn submit(
     admission: Admission,
 ) -> Result<EngineStream, EngineError> {
     let (reporter, stream) = Reporter::new(Some(commands.clone()));
-    let job =
-        Job { plan, choices, reporter, prepared: false, ended: false, _admission: admission };
+    let job = Job { plan, choices, reporter, prepared: false, broken: None, admission };
     commands
         .send(Command::Start(Box::new(job)))
         .map_err(|_| EngineError::Failed("the scheduler ended".into()))?;
@@ -66,6 +65,22 @@ impl Job {
             let units_in = self.plan.prompt.len() as u64;
             let units_cached = (cached as u64).min(units_in);
             self.reporter.event(EngineEvent::Prepared { units_in, units_cached });
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        let complete = || self.choices.iter().all(|choice| choice.phase == Phase::Done);
+        self.broken.is_some() || self.reporter.is_abandoned() || complete()
+    }
+
+    /// Gives its place back and tells the reader.
+    fn end(mut self) {
+        self.prepare(0);
+        let Self { reporter, admission, broken, .. } = self;
+        drop(admission);
+        match broken {
+            Some(error) => reporter.fail(error),
+            None => reporter.end(),
         }
     }
 
@@ -171,25 +186,18 @@ impl Scheduler {
         }
     }
 
-    /// Ends what nobody reads and what is complete, and gives its slots back.
+    /// Ends what is complete, broken or read by nobody. Its reader hears of the end when
+    /// slots, place and gauges are given back already.
     pub(super) fn drop_ended(&mut self) {
-        for job in &mut self.jobs {
-            job.report_ended_choices();
-            let complete = job.choices.iter().all(|choice| choice.phase == Phase::Done);
-            if complete && !job.ended {
-                job.prepare(0);
-                job.reporter.end();
-            }
-            job.ended |= complete || job.reporter.is_abandoned();
-            if job.ended {
-                let running = job.choices.iter().filter_map(|choice| match choice.phase {
-                    Phase::Running(slot) => Some(slot),
-                    Phase::Waiting | Phase::Done => None,
-                });
-                running.for_each(|slot| self.slots.release(slot));
+        self.jobs.iter_mut().for_each(Job::report_ended_choices);
+        let ended: Vec<Job> = self.jobs.extract_if(.., |job| job.has_ended()).collect();
+        for choice in ended.iter().flat_map(|job| &job.choices) {
+            if let Phase::Running(slot) = choice.phase {
+                self.slots.release(slot);
             }
         }
-        self.jobs.retain(|job| !job.ended);
+        self.count();
+        ended.into_iter().for_each(Job::end);
     }
 
     /// Gives idle slots to waiting choices: to the job with the fewest running choices, and

@@ -124,7 +124,7 @@ impl Scheduler {
     /// Draws the next token of a sequence and reports it.
     fn draw(&mut self, part: Part) -> Result<(), EngineError> {
         let job = &mut self.jobs[part.job];
-        if job.ended {
+        if job.broken.is_some() {
             return Ok(());
         }
         let choice = &mut job.choices[part.choice];
@@ -158,16 +158,12 @@ impl Scheduler {
         self.slots.release(part.slot);
     }
 
-    /// Ends the jobs of these parts with an error. What their slots hold is not trusted.
+    /// The jobs of these parts end with an error. What their slots hold is not trusted.
     fn fail(&mut self, parts: &[Part], error: &EngineError) {
         for part in parts {
             let kept = self.context.keep(part.slot, 0);
             self.slots.truncate(part.slot, kept);
-            let job = &mut self.jobs[part.job];
-            if !job.ended {
-                job.ended = true;
-                job.reporter.fail(error.clone());
-            }
+            self.jobs[part.job].broken = Some(error.clone());
         }
     }
 }
