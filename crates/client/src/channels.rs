@@ -319,8 +319,6 @@ fn refused(refusal: TransactionError, needed: Credits) -> RunError {
             RunError::SessionExpired
         }
         TransactionError::UnknownSession => RunError::SessionUnknown,
-        other => {
-            RunError::LedgerRefused { code: other.code().into(), reason: other.to_string() }
-        }
+        other => RunError::LedgerRefused { code: other.code().into(), reason: other.to_string() },
     }
 }

@@ -19,7 +19,9 @@ pub enum RunError {
     #[error("no provider fits this job: {}", .0.sentence())]
     NoProvider(Box<Explanation>),
     /// The session key or its account has too little left.
-    #[error("this key has too little left for the job: {left} of the {needed} that it may cost; raise its cap or grant credits")]
+    #[error(
+        "this key has too little left for the job: {left} of the {needed} that it may cost; raise its cap or grant credits"
+    )]
     Exhausted {
         /// What the job may cost.
         needed: remuda_types::Credits,

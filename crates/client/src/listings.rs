@@ -172,9 +172,8 @@ fn check(
     liveness: Liveness,
     known: Option<&&Entry>,
 ) -> Option<Entry> {
-    let seen = known.filter(|entry| {
-        entry.signature == signed.signature && *entry.announcement == signed.body
-    });
+    let seen = known
+        .filter(|entry| entry.signature == signed.signature && *entry.announcement == signed.body);
     if let Some(entry) = seen {
         return Some(Entry { liveness, ..(*entry).clone() });
     }
@@ -190,9 +189,10 @@ fn check(
 fn in_bounds(it: &Announcement) -> bool {
     let short = |text: &str| text.len() <= TEXT_BYTES_MAX;
     it.models.len() <= MODELS_MAX
-        && it.models.iter().all(|offer| {
-            short(&offer.name) && offer.numerics.as_deref().is_none_or(short)
-        })
+        && it
+            .models
+            .iter()
+            .all(|offer| short(&offer.name) && offer.numerics.as_deref().is_none_or(short))
 }
 
 const fn liveness(it: index::Liveness) -> Liveness {

@@ -38,10 +38,7 @@ pub struct JobRun {
 
 impl JobRun {
     /// Starts a job and waits for its first event.
-    pub(crate) async fn start(
-        shared: &Arc<Shared>,
-        request: RunRequest,
-    ) -> Result<Self, RunError> {
+    pub(crate) async fn start(shared: &Arc<Shared>, request: RunRequest) -> Result<Self, RunError> {
         let job = Job::new(request)?;
         let (order, id) = (job.order.id, job.id);
         let feed = Arc::new(Feed::default());

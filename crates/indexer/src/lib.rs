@@ -80,7 +80,9 @@ pub enum Refused {
     #[error("an announcement must be signed and sent by the node that it is about")]
     NotItself,
     /// The announcement breaks a bound.
-    #[error("the announcement is too large: at most {ANNOUNCEMENT_BYTES_MAX} bytes, {MODELS_MAX} models, {DIRECT_ADDRESSES_MAX} addresses, {TEXT_BYTES_MAX} bytes a text")]
+    #[error(
+        "the announcement is too large: at most {ANNOUNCEMENT_BYTES_MAX} bytes, {MODELS_MAX} models, {DIRECT_ADDRESSES_MAX} addresses, {TEXT_BYTES_MAX} bytes a text"
+    )]
     TooLarge,
     /// A newer announcement of this node is known.
     #[error("a newer announcement of this node is known; check that only one process uses its key")]

@@ -103,7 +103,8 @@ async fn who_asks_too_often_is_refused_and_others_are_not() {
     let mut refused = 0;
     for _ in 0..8 {
         let answer = ask(&eager, &indexer, Request::List).await;
-        refused += u32::from(matches!(answer, Response::Refused { code, .. } if code == "too_often"));
+        refused +=
+            u32::from(matches!(answer, Response::Refused { code, .. } if code == "too_often"));
     }
     assert!(refused > 0);
     let calm = endpoint(SecretKey::generate()).await;

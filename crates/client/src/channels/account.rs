@@ -47,11 +47,7 @@ pub(crate) struct ChannelAccount {
 
 impl ChannelAccount {
     /// A channel that was just opened.
-    pub(crate) const fn opened(
-        id: ChannelId,
-        deposit: Credits,
-        expires_at: TimestampMs,
-    ) -> Self {
+    pub(crate) const fn opened(id: ChannelId, deposit: Credits, expires_at: TimestampMs) -> Self {
         Self {
             id,
             deposit,
@@ -175,12 +171,7 @@ impl ChannelAccount {
     pub(crate) fn promise(&mut self, receipt: Option<ReceiptId>) -> Voucher {
         self.promised = self.owed().min(self.deposit).max(self.promised);
         self.sequence += 1;
-        Voucher {
-            channel: self.id,
-            sequence: self.sequence,
-            cumulative: self.promised,
-            receipt,
-        }
+        Voucher { channel: self.id, sequence: self.sequence, cumulative: self.promised, receipt }
     }
 
     /// A job ended; it owes `amount` for good.
@@ -236,8 +227,7 @@ mod tests {
     #[test]
     fn a_higher_voucher_of_an_earlier_life_is_the_floor() {
         let id = ChannelId(Hash([1; 32]));
-        let mut account =
-            ChannelAccount::recovered(id, Credits(1_000), Credits(100), 0, 7_000);
+        let mut account = ChannelAccount::recovered(id, Credits(1_000), Credits(100), 0, 7_000);
         let key = account.begin(Credits(50));
         account.adopt(Some(&voucher(9, 400)), Credits(410), WINDOW);
         account.meter(key, Credits(5));

@@ -167,11 +167,7 @@ impl Lease {
     }
 
     /// A voucher for all that is owed.
-    pub(crate) fn promise(
-        &self,
-        payer: &SecretKey,
-        receipt: Option<ReceiptId>,
-    ) -> Signed<Voucher> {
+    pub(crate) fn promise(&self, payer: &SecretKey, receipt: Option<ReceiptId>) -> Signed<Voucher> {
         let voucher = self.cell.account.lock().promise(receipt);
         Signed::sign(voucher, payer)
     }

@@ -57,11 +57,7 @@ fn purse(session: Option<&Session>, account: &Account) -> Result<Purse, RunError
 }
 
 fn nothing() -> Account {
-    Account {
-        tokens: remuda_types::Tokens::ZERO,
-        credits: Credits::ZERO,
-        earned: Credits::ZERO,
-    }
+    Account { tokens: remuda_types::Tokens::ZERO, credits: Credits::ZERO, earned: Credits::ZERO }
 }
 
 #[derive(Clone, Copy, Debug)]

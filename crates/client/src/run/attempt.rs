@@ -303,8 +303,7 @@ impl Driver {
 
     async fn beat(&self, line: &mut Line) -> Result<(), End> {
         line.beats_unpaid += 1;
-        if line.beats_unpaid == BEATS_UNPAID_MAX
-            && !line.lease.meter(line.meter.amount()).is_zero()
+        if line.beats_unpaid == BEATS_UNPAID_MAX && !line.lease.meter(line.meter.amount()).is_zero()
         {
             line.pay(&self.job.payer, None).await.1?;
         }

@@ -51,7 +51,8 @@ impl Driver {
                 self.give_up_on(target, reason, format!("a provider was lost ({reason})"));
             }
             End::Cheated(reason) => {
-                self.pay_received(&mut line, target, Stream::Alive).await;
+                // Whoever breaks the rules may not read this stream any more either.
+                self.pay_received(&mut line, target, Stream::Dead).await;
                 self.caught(&line, target, reason);
             }
         }
@@ -177,12 +178,7 @@ impl Driver {
     }
 
     /// The job was not accepted. Nothing is owed.
-    fn refused(
-        &mut self,
-        line: &Line,
-        target: &Target,
-        refusal: Refusal,
-    ) -> Result<Next, Halt> {
+    fn refused(&mut self, line: &Line, target: &Target, refusal: Refusal) -> Result<Next, Halt> {
         let Refusal { code, message } = refusal;
         line.in_flight.answered();
         match code {

@@ -161,9 +161,7 @@ impl Driver {
             Some(Obstacle::Ledger(reason)) => {
                 RunError::LedgerUnreachable { reason: reason.clone() }
             }
-            Some(Obstacle::Context(reason)) => {
-                RunError::ContextExceeded { reason: reason.clone() }
-            }
+            Some(Obstacle::Context(reason)) => RunError::ContextExceeded { reason: reason.clone() },
             Some(Obstacle::Broken(reason)) => RunError::Interrupted { reason: reason.clone() },
             None => RunError::Interrupted { reason: "nobody is left to try".into() },
         }

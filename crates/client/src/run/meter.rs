@@ -165,10 +165,7 @@ impl Meter {
     ///
     /// # Errors
     /// [`Lie`] when it is not.
-    pub(crate) fn take_running(
-        &mut self,
-        agreed: &Agreed,
-    ) -> Result<Option<Signed<Receipt>>, Lie> {
+    pub(crate) fn take_running(&mut self, agreed: &Agreed) -> Result<Option<Signed<Receipt>>, Lie> {
         let Some(Running { receipt, seen }) = self.running.take() else { return Ok(None) };
         if receipt.body.stop != StopReason::Partial {
             return Err(Lie::Stop);
