@@ -68,7 +68,7 @@ async fn bad_bodies_are_typed_errors() {
         ("{", "invalid_json", None),
         ("\u{0}", "invalid_json", None),
         ("null", "invalid_parameter", Some("body")),
-        (deep.as_str(), "invalid_parameter", Some("messages[0]")),
+        (deep.as_str(), "invalid_parameter", Some("messages[0][0]")),
         (deep_schema.as_str(), "invalid_parameter", Some("response_format")),
         (&with(r#""temperature":NaN"#), "invalid_parameter", Some("temperature")),
         (&with(r#""temperature":1e999"#), "invalid_parameter", Some("temperature")),
