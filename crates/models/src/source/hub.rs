@@ -62,7 +62,7 @@ fn client() -> Result<&'static Client, SourceError> {
 }
 
 // Used as a function value, which takes errors by value.
-#[expect(clippy::needless_pass_by_value)]
+#[allow(clippy::needless_pass_by_value)]
 fn broken(error: reqwest::Error) -> SourceError {
     if error.is_timeout() && !error.is_connect() {
         return SourceError::Stalled(READ_TIMEOUT);

@@ -39,7 +39,7 @@ pub(super) async fn fetch(job: &mut Job<'_>, peer: &NodeAddress) -> Result<(), S
 }
 
 // Used as a function value, which takes errors by value.
-#[expect(clippy::needless_pass_by_value)]
+#[allow(clippy::needless_pass_by_value)]
 fn broken(error: FrameError) -> SourceError {
     match error {
         FrameError::Timeout { after } => SourceError::Stalled(after),
