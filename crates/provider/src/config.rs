@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use remuda_chain::LedgerClient;
 use remuda_engine::Engine;
-use remuda_net::{Endpoint, Handler, Protocol};
 use remuda_net::protocol::job::UNPAID_WINDOW;
+use remuda_net::{Endpoint, Handler, Protocol};
 use remuda_types::{AccountId, Credits, DeviceClass, ManifestHash, NodeAddress, Price, SecretKey};
 
 /// What an operator decides.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use remuda_chain::{LedgerClient, Signer};
-use remuda_net::{Handler, Protocol};
 use remuda_net::protocol::job;
+use remuda_net::{Handler, Protocol};
 use remuda_types::{NetworkId, ProviderState};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;

@@ -104,12 +104,12 @@ async fn send(shared: &Shared, action: Action) -> Result<(), LedgerError> {
 
 /// Redeems and closes until the provider stops, and once more then.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut redeemer = Redeemer { shared: &shared, redeemed_at: Instant::now() };
+    let mut redeemer = Redeemer::new(&shared);
     let mut backoff = Backoff::new();
     let mut wait = ROUND_GAP;
     while !shared.stop.is_cancelled() {
-        let begun = redeemer.pause(wait).await;
-        match redeemer.round(!begun).await {
+        redeemer.pause(wait).await;
+        match redeemer.round().await {
             Ok(()) => {
                 backoff.reset();
                 wait = ROUND_GAP;
@@ -128,29 +128,37 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 struct Redeemer<'a> {
     shared: &'a Shared,
     redeemed_at: Instant,
+    /// When the channels were last looked at.
+    watched_at: Option<Instant>,
 }
 
-impl Redeemer<'_> {
-    /// Waits at least `least`, then for vouchers or the next regular look. `true` when woken
-    /// by vouchers.
-    async fn pause(&self, least: Duration) -> bool {
+impl<'a> Redeemer<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self { shared, redeemed_at: Instant::now(), watched_at: None }
+    }
+
+    /// Waits at least `least`, then for vouchers or the next regular look.
+    async fn pause(&self, least: Duration) {
         let rest = async {
             tokio::time::sleep(least).await;
             tokio::select! {
-                () = self.shared.redeem_due.notified() => true,
-                () = tokio::time::sleep(self.shared.limits.watch_every) => false,
+                () = self.shared.redeem_due.notified() => {}
+                () = tokio::time::sleep(self.shared.limits.watch_every) => {}
             }
         };
         tokio::select! {
-            woken = rest => woken,
-            () = self.shared.stop.cancelled() => false,
+            () = rest => {}
+            () = self.shared.stop.cancelled() => {}
         }
     }
 
-    /// Redeems what is due. A regular round also looks at all channels first.
-    async fn round(&mut self, regular: bool) -> Result<(), LedgerError> {
+    /// Redeems what is due. When it is time, all channels are looked at before.
+    async fn round(&mut self) -> Result<(), LedgerError> {
+        let every = self.shared.limits.watch_every;
+        let regular = self.watched_at.is_none_or(|at| at.elapsed() >= every);
         if regular {
             self.watch().await?;
+            self.watched_at = Some(Instant::now());
         }
         let due = self.due();
         if !due.is_empty() {
