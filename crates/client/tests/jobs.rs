@@ -156,7 +156,8 @@ async fn a_lying_receipt_is_never_acknowledged() {
     for lie in lies {
         let network = Network::start().await;
         let liar = network.provider(&[Act::Lie(lie)]).await;
-        let client = network.client().await;
+        let config = ClientConfig { overload_patience: Duration::ZERO, ..network.config() };
+        let client = network.client_with(config).await;
         let outcome = run(&client, network.request(20)).await;
         // The output is whole, so the job is; it costs what was received, and not more.
         assert_eq!(outcome.text, expected_text(20));
