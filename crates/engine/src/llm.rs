@@ -110,8 +110,7 @@ impl LlamaEngine {
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, LoadError> {
         let gauges = Arc::new(Gauges::new(spec));
-        let mut engine =
-            Self { spec: spec.clone(), model, commands: None, embedder: None, gauges };
+        let mut engine = Self { spec: spec.clone(), model, commands: None, embedder: None, gauges };
         if spec.kinds.contains(&JobKind::Generate) {
             engine.commands = Some(engine.start_scheduler(observer)?);
         }
@@ -181,7 +180,7 @@ impl Engine for LlamaEngine {
         match job.input {
             JobInput::Embed(embed) => {
                 let embedder = self.embedder.as_ref().ok_or_else(|| unserved(JobKind::Embed))?;
-                embedder.submit(embed, admission)
+                embedder.submit(&embed, admission)
             }
             JobInput::Generate(generate) => {
                 let commands = self.commands.as_ref().ok_or_else(|| unserved(JobKind::Generate))?;

@@ -1,7 +1,7 @@
 //! Which model a worker loads, and how much of the machine it may use.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use remuda_types::ManifestHash;
@@ -62,7 +62,7 @@ impl ModelSpec {
     }
 }
 
-fn write_path<W: io::Write>(path: &PathBuf, writer: &mut W) -> io::Result<()> {
+fn write_path<W: io::Write>(path: &Path, writer: &mut W) -> io::Result<()> {
     let text = path.to_str().ok_or_else(|| {
         io::Error::new(io::ErrorKind::InvalidInput, "the model's path is not UTF-8")
     })?;

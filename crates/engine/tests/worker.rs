@@ -3,6 +3,8 @@
 //!
 //! This test binary is its own worker: it runs itself with one ignored "test" as its entry.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;

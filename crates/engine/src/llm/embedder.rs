@@ -50,7 +50,7 @@ impl Embedder {
 
     pub(super) fn submit(
         &self,
-        embed: Embed,
+        embed: &Embed,
         admission: Admission,
     ) -> Result<EngineStream, EngineError> {
         let texts = embed.inputs.iter().map(|text| self.tokens(text));
@@ -59,9 +59,7 @@ impl Embedder {
         let work = Work { texts, reporter, _admission: admission };
         self.work.try_send(work).map_err(|error| match error {
             mpsc::TrySendError::Full(_) => EngineError::Overloaded,
-            mpsc::TrySendError::Disconnected(_) => {
-                EngineError::Failed("the embedder ended".into())
-            }
+            mpsc::TrySendError::Disconnected(_) => EngineError::Failed("the embedder ended".into()),
         })?;
         Ok(Box::pin(stream))
     }

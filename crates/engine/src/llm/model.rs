@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
+use llama_cpp_2::LlamaCppError;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
@@ -224,7 +225,13 @@ fn backend() -> Result<&'static LlamaBackend, LoadError> {
         llama_cpp_2::send_logs_to_tracing(llama_cpp_2::LogOptions::default());
         #[cfg(feature = "dynamic-backends")]
         llama_cpp_2::llama_backend::load_backends();
-        LlamaBackend::init().map_err(|error| error.to_string())
+        match LlamaBackend::init() {
+            Ok(backend) => Ok(backend),
+            // Someone else in this process started it, which is as good: the value proves no
+            // more than that, and is never dropped.
+            Err(LlamaCppError::BackendAlreadyInitialized) => Ok(LlamaBackend {}),
+            Err(error) => Err(error.to_string()),
+        }
     });
     started.as_ref().map_err(|reason| LoadError::Backend(reason.clone()))
 }

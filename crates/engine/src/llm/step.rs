@@ -96,10 +96,10 @@ impl Scheduler {
         for part in parts.iter_mut() {
             let held = self.slots.held(part.slot);
             let tokens = &self.jobs[part.job].choices[part.choice].tokens;
-            let last = held + part.count - 1;
-            for position in held..=last {
-                let output = part.output && position == last;
-                part.index = self.batch.add(tokens[position], position, part.slot, output);
+            let end = held + part.count;
+            for (position, &token) in (held..end).zip(&tokens[held..end]) {
+                let output = part.output && position + 1 == end;
+                part.index = self.batch.add(token, position, part.slot, output);
             }
         }
         if self.hidden_states {

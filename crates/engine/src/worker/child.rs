@@ -256,7 +256,7 @@ fn resident_bytes() -> u64 {
         let pages = std::fs::read_to_string("/proc/self/statm")
             .ok()
             .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
-        return pages.unwrap_or(0) * rustix::param::page_size() as u64;
+        pages.unwrap_or(0) * rustix::param::page_size() as u64
     }
     #[cfg(not(target_os = "linux"))]
     0

@@ -115,10 +115,12 @@ impl Running {
 
     /// A broken pipe is better explained by how the process ended.
     async fn explain(mut self, error: WorkerError) -> WorkerError {
-        let broken =
-            matches!(error, WorkerError::Frame(frame::FrameError::Io(_) | frame::FrameError::Preamble));
-        if broken && let Ok(Ok(status)) =
-            tokio::time::timeout(EXIT_STATUS_WAIT, self.child.wait()).await
+        let broken = matches!(
+            error,
+            WorkerError::Frame(frame::FrameError::Io(_) | frame::FrameError::Preamble)
+        );
+        if broken
+            && let Ok(Ok(status)) = tokio::time::timeout(EXIT_STATUS_WAIT, self.child.wait()).await
         {
             return WorkerError::Exited(status.to_string());
         }

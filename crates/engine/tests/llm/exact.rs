@@ -37,7 +37,7 @@ async fn another_engine_continues_exactly() {
     // A fresh scheduler, prompts in pieces of seven, three strangers beside it.
     let other = engine(&ModelSpec { prefill: 7, ..spec() });
     let strangers = (0..3).map(|seed| {
-        let prompt = &TEXT[seed as usize * 9..];
+        let prompt = TEXT.split_at(usize::try_from(seed).unwrap() * 9).1;
         run(&other, job(seed, endless(generate(prompt, 16))))
     });
     let continued = async {

@@ -143,10 +143,8 @@ async fn the_context_ends_an_answer_and_refuses_a_prompt() {
     assert_eq!(outcome.only().stop, Some(StopReason::Length));
     for prompt in [TEXT.repeat(3), TEXT.repeat(50_000)] {
         let refused = run(&engine, job(1, generate(&prompt, 1))).await;
-        assert!(
-            matches!(refused, Err(EngineError::ContextExceeded { units_in, context: 64 })
-                if units_in >= 64)
-        );
+        assert!(matches!(refused, Err(EngineError::ContextExceeded { units_in, context: 64 })
+                if units_in >= 64));
     }
 }
 

@@ -30,12 +30,7 @@ pub(crate) fn model_path() -> PathBuf {
 
 /// A small, quick configuration.
 pub(crate) fn spec() -> ModelSpec {
-    ModelSpec {
-        context: 512,
-        slots: 4,
-        threads: Some(1),
-        ..ModelSpec::new(MANIFEST, model_path())
-    }
+    ModelSpec { context: 512, slots: 4, threads: Some(1), ..ModelSpec::new(MANIFEST, model_path()) }
 }
 
 pub(crate) fn engine(spec: &ModelSpec) -> LlamaEngine {
@@ -123,7 +118,10 @@ impl Outcome {
     }
 }
 
-pub(crate) async fn drain(mut stream: EngineStream, outcome: &mut Outcome) -> Result<(), EngineError> {
+pub(crate) async fn drain(
+    mut stream: EngineStream,
+    outcome: &mut Outcome,
+) -> Result<(), EngineError> {
     while let Some(event) = stream.next().await {
         outcome.take(event?);
     }
