@@ -285,13 +285,12 @@ impl Shared {
         {
             let mut records = transaction.open_table(RECORDS)?;
             let mut names = transaction.open_table(NAMES)?;
-            let mut number = records.last()?.map_or(0, |(last, _)| last.value() + 1);
-            for record in batch {
+            let first = records.last()?.map_or(0, |(last, _)| last.value() + 1);
+            for (number, record) in (first..).zip(batch) {
                 records.insert(number, record.to_canonical().as_slice())?;
                 for name in record.names() {
                     names.insert(name.as_bytes(), number)?;
                 }
-                number += 1;
             }
             while records.len()? > self.records_max {
                 let Some((number, bytes)) = records.pop_first()? else { break };

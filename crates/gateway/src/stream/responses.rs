@@ -170,10 +170,10 @@ impl ResponseWriter {
         self.open = Open::Message(String::new(), Vec::new());
     }
 
-    fn call(&mut self, out: &mut BytesMut, part: ToolCallDelta) {
+    fn call(&mut self, out: &mut BytesMut, part: &ToolCallDelta) {
         if !matches!(&self.open, Open::Call(call) if call.index == part.index) {
             self.close(out);
-            self.open_call(out, &part);
+            self.open_call(out, part);
         }
         if part.arguments.is_empty() {
             return;
@@ -255,7 +255,7 @@ impl EventWriter for ResponseWriter {
             let logprobs = delta.logprobs.iter().map(Into::into).collect();
             self.text(out, &delta.text, logprobs);
         }
-        for part in delta.tool_calls {
+        for part in &delta.tool_calls {
             self.call(out, part);
         }
     }

@@ -48,9 +48,11 @@ fn a_full_chat_request_is_understood() {
             {"role": "assistant", "content": null, "tool_calls": [
                 {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
             {"role": "tool", "tool_call_id": "c", "content": "1"}],
-        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+        "tools": [
+            {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
         "tool_choice": {"type": "function", "function": {"name": "f"}},
-        "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {"a": 1}}},
+        "response_format": {
+            "type": "json_schema", "json_schema": {"name": "s", "schema": {"a": 1}}},
         "logit_bias": {"5": -100}, "logprobs": true, "top_logprobs": 3,
         "max_completion_tokens": 4, "max_tokens": 9, "top_k": -1,
     });
