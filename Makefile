@@ -15,7 +15,7 @@ setup: ## Install what is missing on this machine
 	@scripts/setup
 
 build: setup
-	cargo build --workspace --locked
+	cargo build --workspace --all-targets --locked
 
 up: build ## Build, fetch the default model, and run a whole network on this machine
 	$(REMUDA) up
@@ -26,7 +26,7 @@ model: build ## Fetch the default model for the tests
 lint: setup ## Formatting, clippy with warnings denied, the tidy test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo nextest run --locked -p remuda --test tidy
+	cargo nextest run --workspace --locked -E "binary(tidy)"
 
 test: lint model test-rust test-openai ## Everything that this machine can test
 
@@ -38,7 +38,7 @@ test-openai: model ## The unmodified OpenAI clients for Python and Node against 
 	REMUDA=$(abspath $(REMUDA)) TEST_HOME=$(TEST_HOME) tests/openai/run
 
 openapi: ## Write the OpenAPI snapshot anew
-	REMUDA_UPDATE_SNAPSHOTS=1 cargo nextest run --locked -p remuda-gateway openapi
+	REMUDA_UPDATE_SNAPSHOTS=1 cargo nextest run --workspace --locked -E "package(remuda-gateway) & test(openapi)"
 
 bench: build model ## Benchmarks against peers, each a ratio from one run
 	REMUDA=$(abspath $(REMUDA)) TEST_HOME=$(TEST_HOME) bench/run

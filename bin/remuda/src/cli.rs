@@ -22,7 +22,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) network: Option<PathBuf>,
     /// What to log, for example `info` or `remuda_provider=debug`
-    #[arg(long, global = true, value_name = "FILTER", env = "REMUDA_LOG", default_value = "warn")]
+    #[arg(long, global = true, value_name = "FILTER", env = "REMUDA_LOG", default_value = "warn,llama-cpp-2=error")]
     pub(crate) log: String,
     /// What to do
     #[command(subcommand)]

@@ -37,6 +37,7 @@ pub(crate) async fn run(environment: &Environment, args: &DevnetArgs) -> Result<
     let access = LedgerAccess::remote(environment.home.clone(), &network).await?;
     let api_key = up::api_key(&access).await?;
     up::register_models(&access, &manifests).await?;
+    access.close().await;
     up::announce(&environment.home, &network, &model, &api_key, output);
 
     supervise(&mut children, !args.no_restart, output).await?;

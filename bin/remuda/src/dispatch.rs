@@ -84,9 +84,17 @@ async fn ask(environment: &Environment, command: Command) -> Result<()> {
     let output = environment.output;
     match command {
         Command::Wallet(command) => {
-            wallet::run(&environment.ledger().await?, &command, output).await
+            let access = environment.ledger().await?;
+            let result = wallet::run(&access, &command, output).await;
+            access.close().await;
+            result
         }
-        Command::Key(command) => key::run(&environment.ledger().await?, &command, output).await,
+        Command::Key(command) => {
+            let access = environment.ledger().await?;
+            let result = key::run(&access, &command, output).await;
+            access.close().await;
+            result
+        }
         Command::Model(command) => model::run(&environment.home, command, output).await,
         Command::Chat(args) => {
             let gateway = environment.gateway(args.base_url.as_deref(), args.api_key.clone())?;

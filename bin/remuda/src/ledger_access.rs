@@ -18,6 +18,8 @@ pub(crate) struct LedgerAccess {
     pub(crate) home: Home,
     /// The ledger.
     pub(crate) ledger: Arc<dyn LedgerClient>,
+    /// This command's own node, when the ledger is reached over the network.
+    pub(crate) endpoint: Option<Endpoint>,
 }
 
 impl LedgerAccess {
@@ -27,7 +29,14 @@ impl LedgerAccess {
         let mut config = EndpointConfig::new(SecretKey::generate(), any_port);
         config.relays.clone_from(&network.relays);
         let endpoint = Endpoint::bind(config).await?;
-        let ledger = Arc::new(RemoteLedger::new(endpoint, network.validators.clone()));
-        Ok(Self { home, ledger })
+        let ledger = Arc::new(RemoteLedger::new(endpoint.clone(), network.validators.clone()));
+        Ok(Self { home, ledger, endpoint: Some(endpoint) })
+    }
+
+    /// Takes leave of the network, so that the other side need not wait for a timeout.
+    pub(crate) async fn close(&self) {
+        if let Some(endpoint) = &self.endpoint {
+            endpoint.close().await;
+        }
     }
 }

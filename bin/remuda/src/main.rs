@@ -41,6 +41,8 @@ fn main() -> ExitCode {
         // The worker owns its process: native code, no async runtime, frames on standard output.
         return remuda_engine::worker::main();
     }
+    // The one provider of cryptography for HTTPS; it fails only when it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match tokio_runtime().and_then(|runtime| runtime.block_on(dispatch::run(cli, output))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -39,7 +39,7 @@ pub(crate) async fn run(home: Home, config: &Config, args: &UpArgs, output: Outp
     let validator_node = node::bind(&home, "validator", args.role.bind, &config.net).await?;
     let validator = roles::validator::start(&home, &validator_node, network.genesis()?).await?;
     let ledger: Arc<dyn LedgerClient> = Arc::new(validator.clone());
-    let access = LedgerAccess { home: home.clone(), ledger: ledger.clone() };
+    let access = LedgerAccess { home: home.clone(), ledger: ledger.clone(), endpoint: None };
     let api_key = api_key(&access).await?;
     let manifests: Vec<_> = stock.files.iter().map(|(manifest, _)| manifest.clone()).collect();
     register_models(&access, &manifests).await?;
@@ -78,7 +78,7 @@ pub(crate) async fn run(home: Home, config: &Config, args: &UpArgs, output: Outp
         () = async {
             gateway.shutdown().await;
             provider.shutdown().await;
-            validator.shutdown().await;
+            validator.close().await;
         } => {}
         again = stop::requested(false) => again?,
     }

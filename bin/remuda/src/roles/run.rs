@@ -25,7 +25,7 @@ pub(crate) async fn validator(environment: &Environment, args: &RoleArgs) -> Res
     let validator = validator_role::start(&environment.home, &endpoint, genesis).await?;
     say_ready(environment, "validator", &endpoint);
     stop::requested(args.exit_with_stdin).await?;
-    validator.shutdown().await;
+    validator.close().await;
     endpoint.close().await;
     Ok(())
 }

@@ -16,7 +16,7 @@ pub(crate) async fn start(home: &Home, endpoint: &Endpoint, genesis: Genesis) ->
     let validator = Validator::open(ValidatorConfig::new(path, genesis))
         .await
         .map_err(|error| coded(Exit::Local, format!("the ledger does not open: {error}")))?;
-    let service = LedgerService::new(validator.clone());
+    let service = LedgerService::new(Arc::new(validator.clone()));
     let protocol =
         Protocol { alpn: protocol::ALPN, frame_bytes_max: protocol::FRAME_BYTES_MAX };
     endpoint.serve(vec![(protocol, Arc::new(service))]);

@@ -251,6 +251,8 @@ pub struct Streamed {
 impl Buyer {
     /// A buyer with a key.
     pub fn new(base_url: String, api_key: String) -> Self {
+        // It fails only when another test of this process has installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self { base_url, api_key, http: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
