@@ -96,11 +96,11 @@ impl ChannelPool {
         let pair = self.pair(payer.public(), provider);
         // A provider takes a job only on a channel that holds a whole window.
         let worst = worst.max(self.window);
-        if let Some(lease) = self.from_current(&pair, worst) {
+        if let Some(lease) = self.lease_current(&pair, worst) {
             return Ok(lease);
         }
         let _alone = pair.funding.lock().await;
-        if let Some(lease) = self.from_current(&pair, worst) {
+        if let Some(lease) = self.lease_current(&pair, worst) {
             return Ok(lease);
         }
         let cell = self.fund(&pair, payer, provider, worst).await?;
@@ -145,7 +145,7 @@ impl ChannelPool {
         cell.as_ref().filter(|cell| self.lives(cell)).map(Arc::clone)
     }
 
-    fn from_current(&self, pair: &Pair, worst: Credits) -> Option<Lease> {
+    fn lease_current(&self, pair: &Pair, worst: Credits) -> Option<Lease> {
         self.current(pair).and_then(|cell| Cell::lease(&cell, worst))
     }
 

@@ -1,11 +1,13 @@
 //! Jobs on a small real network: exact text, exact payments, whatever the providers do.
 
+#![allow(clippy::unwrap_used)]
+
 mod network;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use network::{Act, CREDITS, MODEL, Network, PRICE, bill, collect, eventually, expected_text, run};
+use network::{Act, MODEL, Network, PRICE, bill, collect, eventually, expected_text, run};
 use remuda_client::{ClientConfig, JobEvent, Reason, RestPolicy, RunError, RunRequest};
 use remuda_net::protocol::job::RefusalCode;
 use remuda_types::job::{Embed, JobInput};
@@ -412,7 +414,6 @@ async fn nobody_to_serve_is_told_apart() {
     let absurd = RunRequest { input: network::generate(0, 5), ..network.request(5) };
     let error = run(&client, absurd).await.error.unwrap();
     assert_eq!(error.code(), "invalid_input");
-    assert!(CREDITS.0 > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

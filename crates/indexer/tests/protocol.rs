@@ -1,5 +1,7 @@
 //! The indexer over real connections: announce, list, and whatever does not belong there.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

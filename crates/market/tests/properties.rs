@@ -1,5 +1,7 @@
 //! What holds for every order, every crowd of providers and every draw.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::HashSet;
 
 use proptest::prelude::*;
