@@ -80,7 +80,7 @@ async fn bad_bodies_are_typed_errors() {
         (&with(r#""max_tokens":0"#), "invalid_parameter", Some("max_tokens")),
         (&with(r#""seed":1e30"#), "invalid_parameter", Some("seed")),
         (&with(r#""stop":[""]"#), "invalid_parameter", Some("stop")),
-        (&with(r#""logit_bias":{"a":1}"#), "invalid_parameter", Some("logit_bias.a")),
+        (&with(r#""logit_bias":{"a":1}"#), "invalid_parameter", Some("logit_bias")),
         (&with(r#""top_logprobs":5"#), "invalid_parameter", Some("top_logprobs")),
         (&with(r#""tool_choice":"required""#), "invalid_parameter", Some("tool_choice")),
         (&with(r#""stream_options":{}"#), "invalid_parameter", Some("stream_options")),
