@@ -159,7 +159,7 @@ impl Provider {
 
     async fn jobs_end(&self, wait: Duration) -> bool {
         let end = Instant::now() + wait;
-        while self.shared.catalogue.jobs() > 0 {
+        while self.shared.catalogue.jobs() > 0 || self.shared.till.has_jobs() {
             if Instant::now() >= end {
                 return false;
             }

@@ -95,6 +95,11 @@ impl Till {
         self.inner.accounts.read().values().cloned().collect()
     }
 
+    /// Whether any job runs, or waits for its last voucher.
+    pub(crate) fn has_jobs(&self) -> bool {
+        self.inner.accounts.read().values().any(|account| account.jobs() > 0)
+    }
+
     /// Takes in what the ledger says about a channel toward this provider.
     pub(crate) fn update(&self, channel: Channel) -> Result<Arc<Account>, TillFull> {
         let id = channel.id;

@@ -308,8 +308,9 @@ impl Session<'_> {
         let receipt = self.meter.sign(stop, &self.tab, &self.shared.key);
         let id = receipt.body.id();
         if self.client.send(&ProviderFrame::Finished(Box::new(receipt))).await.is_ok() {
-            self.client.writer.finish();
             self.last_voucher(Some(id)).await;
+            // Only now: the end of the stream tells the client that its voucher was taken.
+            self.client.writer.finish();
         }
     }
 
@@ -326,10 +327,10 @@ impl Session<'_> {
         }
         let forged = reason.code == RefusalCode::BadVoucher;
         if self.client.send(&ProviderFrame::Failed(reason)).await.is_ok() {
-            self.client.writer.finish();
             if self.meter.delivered() && !forged {
                 self.last_voucher(None).await;
             }
+            self.client.writer.finish();
         }
     }
 
