@@ -203,7 +203,8 @@ impl TextAssembler {
     fn settle_call(&mut self, searched: usize, piece: &mut Piece) -> bool {
         if let Some(at) = self.held[searched..].find(CALL_CLOSE) {
             let end = searched + at;
-            match self.call(&self.held[..end].to_owned()) {
+            let body = self.held[..end].to_owned();
+            match self.call(&body) {
                 Some(call) => {
                     piece.tool_calls.push(call);
                     self.state = State::AfterCall;

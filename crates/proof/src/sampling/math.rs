@@ -18,8 +18,8 @@ const EXP_FLUSH: f64 = -700.0;
 pub(super) fn ln(number: f64) -> f64 {
     if number <= 0.0 || !number.is_finite() {
         return match number {
-            n if n == 0.0 => f64::NEG_INFINITY,
-            n if n == f64::INFINITY => n,
+            0.0 => f64::NEG_INFINITY,
+            f64::INFINITY => f64::INFINITY,
             _ => f64::NAN,
         };
     }

@@ -265,4 +265,5 @@ pub fn logprobs(logits: &[f32], chosen: TokenId, top: u8) -> Logprobs {
 const LOGPROB_MIN: Millionths = Millionths(-2_000_000_000);
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation)]
 mod tests;

@@ -10,6 +10,7 @@ use remuda_types::Seed;
 use remuda_types::job::TokenId;
 
 use super::math::ln;
+use super::select::token_id;
 
 /// Tokens that one run of the generator serves.
 pub(super) const CHUNK: usize = BLOCK * LANES;
@@ -47,9 +48,8 @@ impl Noise {
 
     /// The high words of the tokens from `chunk · CHUNK` on.
     pub(super) fn high_words(&self, chunk: u32) -> [u32; CHUNK] {
-        let lanes = LANES as u32;
-        let first = chunk.wrapping_mul(lanes);
-        let blocks = self.blocks::<LANES>(HIGH, std::array::from_fn(|lane| first + lane as u32));
+        let first = chunk.wrapping_mul(token_id(LANES));
+        let blocks = self.blocks::<LANES>(HIGH, std::array::from_fn(|lane| first + token_id(lane)));
         let mut words = [0; CHUNK];
         for (index, word) in words.iter_mut().enumerate() {
             *word = blocks[index % BLOCK][index / BLOCK];
@@ -68,7 +68,7 @@ impl Noise {
     }
 
     fn word(&self, stream: u32, token: TokenId) -> u32 {
-        let block = BLOCK as u32;
+        let block = token_id(BLOCK);
         self.blocks::<1>(stream, [token / block])[(token % block) as usize][0]
     }
 
@@ -153,6 +153,7 @@ pub(super) const fn bound_of(high: u32) -> u32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation)]
 mod tests {
     use super::*;
 
