@@ -44,7 +44,7 @@ impl Handler for JobHandler {
             }
             Ok(Some(_)) => self.refuse(stream, "the first frame must be Open or Settle").await,
             Err(error) if error.is_violation() || error == FrameError::Truncated => {
-                self.refuse(stream, &error.to_string()).await
+                self.refuse(stream, &error.to_string()).await;
             }
             Err(FrameError::Timeout { .. }) => self.refuse(stream, "no first frame came").await,
             Ok(None) | Err(_) => {}

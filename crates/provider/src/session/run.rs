@@ -371,6 +371,8 @@ fn cut() -> Refusal {
     refusal(RefusalCode::NotReady, "this provider stops; continue elsewhere")
 }
 
+// Used as a function value, which takes errors by value.
+#[expect(clippy::needless_pass_by_value)]
 fn broken(error: EngineError) -> End {
     End::Failed(engine_refusal(&error))
 }

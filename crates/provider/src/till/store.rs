@@ -88,6 +88,8 @@ impl Store {
     }
 }
 
+// Used with errors as they come, by value.
+#[expect(clippy::needless_pass_by_value)]
 fn till_error(path: &Path, reason: impl ToString) -> StartError {
     StartError::Till { path: path.to_owned(), reason: reason.to_string() }
 }
