@@ -176,7 +176,9 @@ impl SecretKey {
         if prefix.as_str() != API_KEY_PREFIX {
             return Err(KeyError::ApiKeyText);
         }
-        Ok(Self::from_seed(seed))
+        let key = Self::from_seed(seed);
+        // The decoder also takes the older, weaker checksum and other padding: a key has one text.
+        if *Zeroizing::new(key.to_api_key()) == text { Ok(key) } else { Err(KeyError::ApiKeyText) }
     }
 }
 
@@ -204,6 +206,16 @@ mod tests {
         assert_eq!(SecretKey::from_api_key(&swapped).err(), Some(KeyError::ApiKeyText));
         assert_ne!(wrong, text);
         assert_eq!(SecretKey::from_api_key(&wrong).err(), Some(KeyError::ApiKeyText));
+    }
+
+    #[test]
+    fn an_api_key_has_one_text() {
+        let key = SecretKey::from_seed([9; 32]);
+        let hrp = Hrp::parse_unchecked(API_KEY_PREFIX);
+        let weaker = bech32::encode::<bech32::Bech32>(hrp, &key.seed[..]).unwrap();
+        for other in [weaker, key.to_api_key().to_uppercase()] {
+            assert_eq!(SecretKey::from_api_key(&other).err(), Some(KeyError::ApiKeyText));
+        }
     }
 
     #[test]
