@@ -9,8 +9,10 @@
 //! for others, tools are described in the system message, and calls and results become
 //! text.
 
+use std::io::{self, Write};
+
 use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, ErrorKind, Value, context};
+use minijinja::{Environment, Error, ErrorKind, State, Value, context};
 use remuda_types::job::{Chat, Message, Role, Tool, ToolCall, ToolChoice};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
@@ -20,12 +22,16 @@ use crate::text::{CALL_CLOSE, CALL_OPEN};
 
 /// The longest template that is compiled, in bytes.
 pub const TEMPLATE_BYTES_MAX: usize = 256 << 10;
+/// The longest text that a template may write, in bytes.
+pub const RENDERED_BYTES_MAX: usize = 32 << 20;
 /// Instructions that a template may run.
 const FUEL: u64 = 2_000_000;
 /// More of them for each message and tool.
 const FUEL_EACH: u64 = 20_000;
 /// How deep a template may nest.
 const RECURSION_MAX: usize = 100;
+/// The widest indentation, in blanks.
+const INDENT_MAX: usize = 16;
 /// The template's name in error messages.
 const NAME: &str = "chat_template";
 
@@ -90,10 +96,12 @@ impl ChatTemplate {
             bos_token => self.bos_token,
             eos_token => self.eos_token,
         };
+        let mut text = Bounded(Vec::new());
         environment
             .get_template(NAME)
-            .and_then(|template| template.render(values))
-            .map_err(|error| invalid("messages", reason(&error)))
+            .and_then(|template| template.render_captured_to(values, &mut text).map(drop))
+            .map_err(|error| invalid("messages", reason(&error)))?;
+        String::from_utf8(text.0).map_err(|error| invalid("messages", error.to_string()))
     }
 }
 
@@ -104,9 +112,39 @@ fn invalid(parameter: &str, reason: String) -> EngineError {
 /// What a template said of the messages, without its inner workings.
 fn reason(error: &Error) -> String {
     match error.kind() {
-        ErrorKind::OutOfFuel => "the conversation is too long for the chat template".to_owned(),
+        ErrorKind::OutOfFuel | ErrorKind::WriteFailure => {
+            "the conversation is too long for the chat template".to_owned()
+        }
         _ => error.detail().map_or_else(|| error.to_string(), ToOwned::to_owned),
     }
+}
+
+/// A text that stops growing: a little fuel writes much.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > RENDERED_BYTES_MAX - self.0.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Filters that reserve as much memory as their argument says.
+const UNBOUNDED_FILTERS: [&str; 4] = ["batch", "format", "indent", "slice"];
+
+/// Python's methods, without the one that pads to any width.
+fn method(state: &State<'_, '_>, on: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+    if name == "format" {
+        return Err(Error::from(ErrorKind::UnknownMethod));
+    }
+    minijinja_contrib::pycompat::unknown_method_callback(state, on, name, args)
 }
 
 fn environment() -> Environment<'static> {
@@ -114,24 +152,38 @@ fn environment() -> Environment<'static> {
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_recursion_limit(RECURSION_MAX);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_unknown_method_callback(method);
+    UNBOUNDED_FILTERS.iter().for_each(|filter| environment.remove_filter(filter));
     environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message))
     });
     environment.add_filter("tojson", to_json);
+    environment.add_filter("indent", indent);
     environment
+}
+
+/// Lines after the first, indented by at most [`INDENT_MAX`] blanks.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn indent(text: String, width: Option<usize>) -> String {
+    let blank = " ".repeat(width.unwrap_or(4).min(INDENT_MAX));
+    let lines = text.trim_end_matches('\n').split('\n').enumerate();
+    let indented = |(number, line): (usize, &str)| {
+        if number == 0 || line.is_empty() { line.to_owned() } else { format!("{blank}{line}") }
+    };
+    lines.map(indented).collect::<Vec<_>>().join("\n")
 }
 
 /// JSON as Python writes it, since models were trained on that: a blank after each comma and
 /// colon, and nothing escaped for HTML.
 #[expect(clippy::needless_pass_by_value, reason = "the signature of a filter")]
 fn to_json(value: Value, options: Kwargs) -> Result<Value, Error> {
-    const INDENT_MAX: usize = 16;
     let indent: Option<usize> = options.get("indent")?;
     let blank = [b' '; INDENT_MAX];
     let text = match indent {
         None => json_text(&value, Spaced),
-        Some(width) => json_text(&value, PrettyFormatter::with_indent(&blank[..width.min(16)])),
+        Some(width) => {
+            json_text(&value, PrettyFormatter::with_indent(&blank[..width.min(INDENT_MAX)]))
+        }
     };
     text.map(Value::from).map_err(|error| {
         Error::new(ErrorKind::BadSerialization, "a value is no JSON").with_source(error)
@@ -434,6 +486,26 @@ mod tests {
         let template = ChatTemplate::new(source, "<s>", "").unwrap();
         let text = template.render(&chat(vec![message(Role::User, " hi ")])).unwrap();
         assert_eq!(text, "HI<s>{\"a\": [1, \"<é>\"]}[\n  1\n]");
+    }
+
+    #[test]
+    fn a_template_cannot_ask_for_endless_memory() {
+        let hostile = [
+            "{% for i in range(90000) %}{{ messages[0].content * 10000 }}{% endfor %}",
+            "{{ messages | batch(9000000000000000000) }}",
+            "{{ messages | slice(9000000000000000000) }}",
+            "{{ '%9000000000000000000d' | format(1) }}",
+            "{{ '{:>9000000000000000000}'.format(1) }}",
+        ];
+        for source in hostile {
+            let rendered = ChatTemplate::new(source, "", "")
+                .and_then(|template| template.render(&chat(vec![message(Role::User, "hi")])));
+            assert!(rendered.is_err(), "{source}");
+        }
+        let source = "{{ 'a\nb' | indent(9000000000000000000) }}";
+        let template = ChatTemplate::new(source, "", "").unwrap();
+        let text = template.render(&chat(vec![])).unwrap();
+        assert_eq!(text, format!("a\n{}b", " ".repeat(INDENT_MAX)));
     }
 
     #[test]

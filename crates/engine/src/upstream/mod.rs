@@ -20,8 +20,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
-use remuda_types::job::{Embed, Generate, JobInput, JobKind, Prompt};
-use remuda_types::{Load, ManifestHash};
+use remuda_types::job::{Embed, Generate, JobInput, JobKind, Prompt, Resume};
+use remuda_types::{Load, ManifestHash, Seed};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 use tokio::time::timeout;
@@ -173,24 +173,7 @@ impl UpstreamEngine {
         let body = wire::embedding(&self.config.model, &input.inputs)?;
         let response = self.post("/embeddings", body).await?;
         let bytes = read(response, self.config.idle_timeout, ANSWER_BYTES_MAX).await?;
-        let mut answer: Embeddings = garbled(serde_json::from_slice(&bytes))?;
-        answer.data.sort_by_key(|row| row.index);
-        let vectors: Vec<Vec<f32>> = answer.data.into_iter().map(|row| row.embedding).collect();
-        let is_sound = |vector: &Vec<f32>| {
-            !vector.is_empty() && vector.iter().all(|number| number.is_finite())
-        };
-        if vectors.len() != input.inputs.len() || !vectors.iter().all(is_sound) {
-            let reason = "the server's vectors do not fit the inputs";
-            return Err(EngineError::Failed(reason.to_owned()));
-        }
-        let length: usize = input.inputs.iter().map(String::len).sum();
-        let usage = answer.usage.unwrap_or_default();
-        let units_in = match usage.prompt_tokens {
-            0 => units_of(length),
-            counted => counted,
-        };
-        let prepared = EngineEvent::Prepared { units_in, units_cached: usage.cached() };
-        let events = [Ok(prepared), Ok(EngineEvent::Embeddings(vectors))];
+        let events = embedded(&bytes, input)?.map(Ok);
         Ok(Box::pin(stream::iter(events)))
     }
 
@@ -285,6 +268,51 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+/// What the answer to an embedding request says. Public for the fuzz targets only.
+///
+/// # Errors
+/// [`EngineError::Failed`] when it is no answer to `input`.
+#[doc(hidden)]
+pub fn embedded(bytes: &[u8], input: &Embed) -> Result<[EngineEvent; 2], EngineError> {
+    let mut answer: Embeddings = garbled(serde_json::from_slice(bytes))?;
+    answer.data.sort_by_key(|row| row.index);
+    let vectors: Vec<Vec<f32>> = answer.data.into_iter().map(|row| row.embedding).collect();
+    let is_sound =
+        |vector: &Vec<f32>| !vector.is_empty() && vector.iter().all(|number| number.is_finite());
+    if vectors.len() != input.inputs.len() || !vectors.iter().all(is_sound) {
+        let reason = "the server's vectors do not fit the inputs";
+        return Err(EngineError::Failed(reason.to_owned()));
+    }
+    let length: usize = input.inputs.iter().map(String::len).sum();
+    let usage = answer.usage.unwrap_or_default();
+    let units_in = match usage.prompt_tokens {
+        0 => units_of(length),
+        counted => counted,
+    };
+    let prepared = EngineEvent::Prepared { units_in, units_cached: usage.cached() };
+    Ok([prepared, EngineEvent::Embeddings(vectors)])
+}
+
+/// What the pieces of a server's whole answer to `job` become. For the fuzz targets only.
+///
+/// # Errors
+/// As the stream of [`UpstreamEngine`].
+#[doc(hidden)]
+pub fn generated(
+    job: &Generate,
+    resume: &Resume,
+    pieces: &[&[u8]],
+) -> Result<Vec<EngineEvent>, EngineError> {
+    let mut run = Run::new(job, Seed::from_caller(0), resume, estimate(job));
+    let mut parser = SseParser::default();
+    for piece in pieces {
+        parser.push(piece, &mut |data: &[u8]| run.data(data))?;
+    }
+    parser.finish(&mut |data: &[u8]| run.data(data))?;
+    run.end_of_stream()?;
+    Ok(std::iter::from_fn(|| run.pop()).collect())
 }
 
 /// Reads one generation's stream. Dropping it closes the connection, which cancels.
