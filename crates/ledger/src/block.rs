@@ -97,9 +97,11 @@ impl Block {
         if header.network != parent.network {
             return Err(BlockError::WrongNetwork);
         }
-        let expected = parent.height + 1;
+        let found = header.height;
+        let no_next = BlockError::WrongHeight { expected: u64::MAX, found };
+        let expected = parent.height.checked_add(1).ok_or(no_next)?;
         if header.height != expected {
-            return Err(BlockError::WrongHeight { expected, found: header.height });
+            return Err(BlockError::WrongHeight { expected, found });
         }
         let head = parent.digest();
         if header.parent != head {
