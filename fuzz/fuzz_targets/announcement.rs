@@ -1,0 +1,4 @@
+//! `cargo fuzz run announcement --features libfuzzer`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| remuda_fuzz::run("announcement", bytes));

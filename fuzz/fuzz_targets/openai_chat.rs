@@ -1,0 +1,4 @@
+//! `cargo fuzz run openai_chat --features libfuzzer`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| remuda_fuzz::run("openai_chat", bytes));
