@@ -347,7 +347,7 @@ impl Sampling {
         if self.logit_bias.len() > LOGIT_BIAS_MAX {
             return Err(InvalidJob::new("logit_bias", format!("at most {LOGIT_BIAS_MAX} tokens")));
         }
-        if self.logit_bias.values().any(|bias| bias.0.abs() > 100_000_000) {
+        if self.logit_bias.values().any(|bias| bias.0.unsigned_abs() > 100_000_000) {
             return Err(InvalidJob::new("logit_bias", "each value must be from -100 to 100"));
         }
         Ok(())
@@ -564,6 +564,9 @@ mod tests {
         assert_eq!(sampling.validate().map_err(|e| e.parameter), Err("temperature"));
         sampling = Sampling { top_p: Millionths(-1), ..Sampling::default() };
         assert_eq!(sampling.validate().map_err(|e| e.parameter), Err("top_p"));
+        sampling =
+            Sampling { logit_bias: [(1, Millionths(i32::MIN))].into(), ..Sampling::default() };
+        assert_eq!(sampling.validate().map_err(|e| e.parameter), Err("logit_bias"));
         sampling = Sampling::default();
         assert_eq!(sampling.validate(), Ok(()));
     }
