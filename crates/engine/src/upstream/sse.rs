@@ -31,7 +31,9 @@ impl SseParser {
         mut bytes: &[u8],
         each: &mut impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        if std::mem::take(&mut self.after_cr) && bytes.first() == Some(&b'\n') {
+        // No bytes say nothing of what follows a CR.
+        let Some(first) = bytes.first() else { return Ok(()) };
+        if std::mem::take(&mut self.after_cr) && *first == b'\n' {
             bytes = &bytes[1..];
         }
         while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -131,6 +133,12 @@ mod tests {
                        id: 7\rdata: cr\r\r\n\ndata: [DONE]";
         let expected = ["{\"a\":1}", "two\nlines", "cr", "[DONE]"];
         assert_eq!(events(&[stream]).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_empty_piece_between_cr_and_lf_changes_nothing() {
+        let pieces = [b"data: a\r".as_slice(), b"", b"\ndata: b\n\n"];
+        assert_eq!(events(&pieces).unwrap(), ["a\nb"]);
     }
 
     #[test]
