@@ -78,9 +78,11 @@ pub fn upstream_stream(bytes: &[u8]) {
             _ => 0,
         });
         assert!(units.sum::<u64>() <= OUTPUT_MAX.into(), "a bill beyond the order: {events:?}");
-        let ends = events.iter().filter(
-            |event| matches!(event, EngineEvent::ChoiceDone { choice: ended, .. } if *ended == choice),
-        );
+        let is_end = |event: &&EngineEvent| match event {
+            EngineEvent::ChoiceDone { choice: ended, .. } => *ended == choice,
+            _ => false,
+        };
+        let ends = events.iter().filter(is_end);
         assert_eq!(ends.count(), 1, "{events:?}");
     }
 }

@@ -2,6 +2,9 @@
 //! run. A finding prints the target and the input in hexadecimal digits: keep it as a file in
 //! `corpus/<target>/`, where it fails until it is mended.
 
+// Helpers of tests may stop at the first surprise, as tests may.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

@@ -1,5 +1,8 @@
 //! A receipt as people hand it on, in pretty JSON: whoever changes one byte of it is found out.
 
+// Helpers of tests may stop at the first surprise, as tests may.
+#![allow(clippy::unwrap_used)]
+
 use remuda_types::{Canonical, FinalReceipt};
 
 fn receipt() -> FinalReceipt {
