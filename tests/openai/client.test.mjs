@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import OpenAI from "openai";
 
-const model = process.env.REMUDA_MODEL;
+const model = process.env.BUYER_MODEL;
 const client = new OpenAI({ timeout: 120_000, maxRetries: 0 });
 const messages = [{ role: "user", content: "Name three colours." }];
 const tool = {
@@ -107,8 +107,8 @@ test("error classes", async () => {
   const refused = (apiKey) =>
     new OpenAI({ apiKey, maxRetries: 0 }).chat.completions.create({ model, messages });
   await assert.rejects(refused("sk-remuda-1nonsense"), OpenAI.AuthenticationError);
-  await assert.rejects(refused(process.env.REMUDA_EXPIRED_KEY), OpenAI.AuthenticationError);
-  await assert.rejects(refused(process.env.REMUDA_POOR_KEY), OpenAI.RateLimitError);
+  await assert.rejects(refused(process.env.BUYER_EXPIRED_KEY), OpenAI.AuthenticationError);
+  await assert.rejects(refused(process.env.BUYER_POOR_KEY), OpenAI.RateLimitError);
 });
 
 test("cancel", async () => {

@@ -11,7 +11,7 @@ import unittest
 import openai
 from openai import OpenAI
 
-MODEL = os.environ["REMUDA_MODEL"]
+MODEL = os.environ["BUYER_MODEL"]
 COLOURS = [{"role": "user", "content": "Name three colours."}]
 TOOL = {
     "type": "function",
@@ -210,8 +210,8 @@ class Client(unittest.TestCase):
         self.assertEqual(wrong.exception.param, "temperature")
         for key, error, code in (
             ("sk-remuda-1nonsense", openai.AuthenticationError, "invalid_api_key"),
-            (os.environ["REMUDA_EXPIRED_KEY"], openai.AuthenticationError, "key_expired"),
-            (os.environ["REMUDA_POOR_KEY"], openai.RateLimitError, "insufficient_quota"),
+            (os.environ["BUYER_EXPIRED_KEY"], openai.AuthenticationError, "key_expired"),
+            (os.environ["BUYER_POOR_KEY"], openai.RateLimitError, "insufficient_quota"),
         ):
             with self.subTest(code=code), self.assertRaises(error) as refused:
                 self.client.with_options(api_key=key).chat.completions.create(

@@ -38,16 +38,14 @@ pub(crate) fn find(store: &ModelStore, name: &str) -> Result<Manifest> {
 }
 
 /// The model's verified file, fetched now if it is not here.
-pub(crate) async fn ensure(
-    home: &Home,
-    name: &str,
-    output: Output,
-) -> Result<(Manifest, PathBuf)> {
+pub(crate) async fn ensure(home: &Home, name: &str, output: Output) -> Result<(Manifest, PathBuf)> {
     let store = ModelStore::open(home.models())?;
     let manifest = find(&store, name)?;
     let bar = Bar::new(output, name);
     let path = store
-        .pull(&manifest, &remuda_models::PullContext::default(), &mut |progress| bar.show(&progress))
+        .pull(&manifest, &remuda_models::PullContext::default(), &mut |progress| {
+            bar.show(&progress)
+        })
         .await
         .map_err(|error| coded(Exit::Failed, format!("{name} cannot be fetched: {error}")))?;
     Ok((manifest, path))

@@ -13,8 +13,9 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "DIR", env = "REMUDA_HOME", hide_env_values = true)]
     pub(crate) home: Option<PathBuf>,
     /// The model cache, which several homes may share [default: models in the home folder]
-    #[arg(long, global = true, value_name = "DIR", env = "REMUDA_MODELS", hide_env_values = true)]
-    pub(crate) models: Option<PathBuf>,
+    #[arg(long = "models", global = true, value_name = "DIR", env = "REMUDA_MODELS")]
+    #[arg(hide_env_values = true)]
+    pub(crate) model_cache: Option<PathBuf>,
     /// Results as JSON, one document a result
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -22,7 +23,13 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) network: Option<PathBuf>,
     /// What to log, for example `info` or `remuda_provider=debug`
-    #[arg(long, global = true, value_name = "FILTER", env = "REMUDA_LOG", default_value = "warn,llama-cpp-2=error")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "REMUDA_LOG",
+        default_value = "warn,llama-cpp-2=error"
+    )]
     pub(crate) log: String,
     /// What to do
     #[command(subcommand)]
@@ -71,7 +78,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Receipt(ReceiptCommand),
     /// Say how many providers fitted an order, and why the others did not
-    #[command(after_help = "Examples:\n  remuda explain 5f3c…   # the x-remuda-order of a response")]
+    #[command(
+        after_help = "Examples:\n  remuda explain 5f3c…   # the x-remuda-order of a response"
+    )]
     Explain(ExplainArgs),
     /// Show the settings, or the reference of all settings
     Config(ConfigArgs),
@@ -189,7 +198,9 @@ pub(crate) struct ProviderRunArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum GatewayCommand {
     /// Run a gateway
-    #[command(after_help = "Examples:\n  remuda gateway run --network network.json --listen 127.0.0.1:9000")]
+    #[command(
+        after_help = "Examples:\n  remuda gateway run --network network.json --listen 127.0.0.1:9000"
+    )]
     Run {
         /// Where HTTP is served [default: 127.0.0.1:8080]
         #[arg(long, value_name = "ADDRESS")]
@@ -292,7 +303,9 @@ pub(crate) enum ModelCommand {
         name: String,
     },
     /// Add a GGUF file of your own
-    #[command(after_help = "Examples:\n  remuda model add ./my-model.gguf --name my-model --licence MIT")]
+    #[command(
+        after_help = "Examples:\n  remuda model add ./my-model.gguf --name my-model --licence MIT"
+    )]
     Add {
         /// The file
         file: PathBuf,

@@ -117,7 +117,7 @@ impl Config {
         let file = home.join("config.toml");
         Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(&file))
-            .merge(Env::prefixed("REMUDA_").split("__").ignore(&["home", "models", "api_key", "upstream_key", "log"]))
+            .merge(Env::prefixed("REMUDA_").filter(|key| key.as_str().contains("__")).split("__"))
             .extract()
             .with_context(|| {
                 format!(

@@ -27,7 +27,17 @@ mod tests {
         assert_eq!(parse_decimal("1.5", 6).unwrap(), 1_500_000);
         assert_eq!(parse_decimal("25", 6).unwrap(), 25_000_000);
         assert_eq!(parse_decimal("0.000001", 6).unwrap(), 1);
-        for wrong in ["", ".5", "-1", "1e3", "1.0000001", "1.2.3", "NaN", "∞", "99999999999999999999999999999999999999"] {
+        for wrong in [
+            "",
+            ".5",
+            "-1",
+            "1e3",
+            "1.0000001",
+            "1.2.3",
+            "NaN",
+            "∞",
+            "99999999999999999999999999999999999999",
+        ] {
             assert!(parse_decimal(wrong, 6).is_err(), "{wrong}");
         }
     }

@@ -58,13 +58,11 @@ impl Environment {
 
 /// Runs the command.
 pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
-    let home = Home::open(cli.home, cli.models)?;
+    let home = Home::open(cli.home, cli.model_cache)?;
     let config = Config::load(home.root())?;
     let environment = Environment { home, config, network: cli.network, output };
     match cli.command {
-        Command::Up(args) => {
-            up::run(environment.home, &environment.config, &args, output).await
-        }
+        Command::Up(args) => up::run(environment.home, &environment.config, &args, output).await,
         Command::Devnet(args) => devnet::run(&environment, &args).await,
         Command::Gateway(GatewayCommand::Run { listen, role }) => {
             run::gateway(&environment, listen, &role).await

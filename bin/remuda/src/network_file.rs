@@ -73,8 +73,8 @@ impl NetworkFile {
             );
             return Err(coded(Exit::NotFound, message));
         }
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_str(&text)
             .with_context(|| format!("{} is not a network description", path.display()))
     }
@@ -108,9 +108,6 @@ mod addresses {
         deserializer: D,
     ) -> Result<Vec<NodeAddress>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
-        texts
-            .iter()
-            .map(|text| address::parse(text).map_err(serde::de::Error::custom))
-            .collect()
+        texts.iter().map(|text| address::parse(text).map_err(serde::de::Error::custom)).collect()
     }
 }

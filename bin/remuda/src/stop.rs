@@ -1,7 +1,6 @@
 //! When a role stops: on Ctrl-C, on SIGTERM, or when its supervisor is gone.
 
 use anyhow::Result;
-use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Waits until the role should stop.
@@ -16,9 +15,13 @@ pub(crate) async fn requested(exit_with_stdin: bool) -> Result<()> {
     Ok(())
 }
 
-/// Waits until standard input ends: the supervisor that held it is gone.
+/// Waits until standard input ends: the supervisor that held it is gone. A thread of its own
+/// reads, because the runtime waits for its own blocking reads when it shuts down.
 async fn stdin_ended() {
-    let mut stdin = tokio::io::stdin();
-    let mut buffer = [0; 64];
-    while !matches!(stdin.read(&mut buffer).await, Ok(0) | Err(_)) {}
+    let (sender, ended) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = sender.send(());
+    });
+    let _ = ended.await;
 }

@@ -27,9 +27,10 @@ fn story(seed: i64) -> Value {
 fn serving(network: &Network) -> Option<String> {
     (1..=PROVIDERS).map(|number| format!("provider-{number}")).find(|name| {
         let home = network.home.path().join("devnet").join(name);
-        let output = support::remuda(&home).args(["--json", "provider", "status"]).output().unwrap();
+        let output =
+            support::remuda(&home).args(["--json", "provider", "status"]).output().unwrap();
         let status: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-        status["status"]["load"]["active"].as_u64().or(status["load"]["active"].as_u64()) > Some(0)
+        status["load"]["active"].as_u64() > Some(0)
     })
 }
 
@@ -81,11 +82,8 @@ async fn check_receipts(network: &Network, id: &str, attempts: usize) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("receipts.json");
     std::fs::write(&file, document.to_string()).unwrap();
-    let verify = support::remuda(folder.path())
-        .args(["receipt", "verify"])
-        .arg(&file)
-        .output()
-        .unwrap();
+    let verify =
+        support::remuda(folder.path()).args(["receipt", "verify"]).arg(&file).output().unwrap();
     assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));
     let providers: std::collections::BTreeSet<&str> = receipts
         .iter()

@@ -198,7 +198,8 @@ fn functions(text: &str) -> Vec<(String, usize)> {
         }
         let name: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
         let end = lines[start..].iter().position(|line| {
-            line.trim_end() == format!("{}}}", " ".repeat(indent)) || line.trim_end().ends_with(");")
+            line.trim_end() == format!("{}}}", " ".repeat(indent))
+                || line.trim_end().ends_with(");")
         });
         let is_body = |length: usize| lines[start + length].trim_start().starts_with('}');
         let closing = lines[start..]

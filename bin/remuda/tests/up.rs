@@ -55,7 +55,8 @@ async fn a_receipt_with_any_changed_digit_is_refused() {
     let path = file.to_str().unwrap();
     let mut tried = 0;
     // Every 37th character that carries meaning; the types crate tries every byte.
-    for position in (0..text.len()).filter(|at| text.as_bytes()[*at].is_ascii_hexdigit()).step_by(37)
+    for position in
+        (0..text.len()).filter(|at| text.as_bytes()[*at].is_ascii_hexdigit()).step_by(37)
     {
         let mut changed = text.clone().into_bytes();
         changed[position] = if changed[position] == b'1' { b'2' } else { b'1' };

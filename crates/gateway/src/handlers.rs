@@ -6,7 +6,7 @@ mod read;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use remuda_types::Hash;
@@ -119,6 +119,9 @@ fn refusal(error: &ApiError) -> Response<Body> {
     error.retry_after_s().into_iter().for_each(|seconds| {
         headers.insert(RETRY_AFTER, seconds.into());
     });
+    if error.leaves_body_unread() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let ApiError::MethodNotAllowed(allowed) = error {
         headers.insert(ALLOW, HeaderValue::from_static(allowed));
     }

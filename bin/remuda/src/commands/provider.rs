@@ -45,9 +45,9 @@ async fn steer(environment: &Environment, command: Command) -> Result<()> {
 /// Checks what a provider needs, for real, and says what to fix.
 async fn doctor(environment: &Environment, args: &ProviderRunArgs) -> Result<()> {
     let report = doctor::run(checkup(environment, args).await?).await;
-    environment.output.result(&report, || {
-        report.findings.iter().map(describe).collect::<Vec<_>>().join("\n")
-    });
+    environment
+        .output
+        .result(&report, || report.findings.iter().map(describe).collect::<Vec<_>>().join("\n"));
     if report.worst() == Severity::Error {
         return Err(coded(Exit::Refuted, summary(&report)));
     }
@@ -77,9 +77,7 @@ async fn checkup(environment: &Environment, args: &ProviderRunArgs) -> Result<Ch
     let stock = provider_role::stock(home, &selling, environment.output).await?;
     let network = environment.network().ok();
     let endpoint = match &network {
-        Some(network) => {
-            roles_run::bind(environment, "doctor", &args.role, network).await.ok()
-        }
+        Some(network) => roles_run::bind(environment, "doctor", &args.role, network).await.ok(),
         None => None,
     };
     let ledger = endpoint.as_ref().zip(network.as_ref()).map(|(endpoint, network)| {

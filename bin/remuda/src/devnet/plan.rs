@@ -132,8 +132,7 @@ impl Planner<'_> {
         let name = format!("provider-{number}");
         let threads = self.args.threads.unwrap_or_else(|| shared_threads(self.args.providers));
         let threads = threads.to_string();
-        let mut command =
-            words(&["provider", "run", "--model", self.model, "--threads", &threads]);
+        let mut command = words(&["provider", "run", "--model", self.model, "--threads", &threads]);
         if let Some(slots) = self.args.slots {
             command.extend(words(&["--slots", &slots.to_string()]));
         }

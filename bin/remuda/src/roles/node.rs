@@ -25,9 +25,7 @@ pub(crate) async fn bind(
         None => net.bind,
     };
     let endpoint = match bind_to(home, role, wanted, net).await {
-        Err(_) if remembered && wanted.port() != 0 => {
-            bind_to(home, role, net.bind, net).await?
-        }
+        Err(_) if remembered && wanted.port() != 0 => bind_to(home, role, net.bind, net).await?,
         other => other?,
     };
     let bound = endpoint.local_address().map_or(0, |address| address.port());

@@ -124,11 +124,8 @@ async fn bundled(
     let engine = WorkerEngine::spawn(WorkerConfig::new(program, args, spec))
         .await
         .map_err(|error| coded(Exit::Failed, format!("the engine does not start: {error}")))?;
-    let offer = OfferedModel {
-        name: name.to_owned(),
-        manifest: manifest.hash(),
-        price: selling.price,
-    };
+    let offer =
+        OfferedModel { name: name.to_owned(), manifest: manifest.hash(), price: selling.price };
     Ok((Arc::new(engine), offer, (manifest, path)))
 }
 

@@ -17,8 +17,7 @@ pub(crate) async fn start(home: &Home, endpoint: &Endpoint, genesis: Genesis) ->
         .await
         .map_err(|error| coded(Exit::Local, format!("the ledger does not open: {error}")))?;
     let service = LedgerService::new(Arc::new(validator.clone()));
-    let protocol =
-        Protocol { alpn: protocol::ALPN, frame_bytes_max: protocol::FRAME_BYTES_MAX };
+    let protocol = Protocol { alpn: protocol::ALPN, frame_bytes_max: protocol::FRAME_BYTES_MAX };
     endpoint.serve(vec![(protocol, Arc::new(service))]);
     Ok(validator)
 }

@@ -14,29 +14,29 @@ use tempfile::TempDir;
 /// How long a network may take until it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// The model that the tests ask.
-pub const MODEL: &str = "smollm2-135m-instruct";
+pub(crate) const MODEL: &str = "smollm2-135m-instruct";
 
 /// The model cache that `make model` filled.
-pub fn models() -> PathBuf {
+pub(crate) fn models() -> PathBuf {
     let home = std::env::var_os("REMUDA_TEST_HOME").map(PathBuf::from);
     let home = home.expect("REMUDA_TEST_HOME is not set: run the tests with `make test`");
     home.join("models")
 }
 
 /// A `remuda` command with a home folder and the shared model cache.
-pub fn remuda(home: &Path) -> Command {
+pub(crate) fn remuda(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_remuda"));
     command.arg("--home").arg(home).arg("--models").arg(models());
     command
 }
 
 /// Runs a command to its end.
-pub fn output(home: &Path, args: &[&str]) -> Output {
+pub(crate) fn output(home: &Path, args: &[&str]) -> Output {
     remuda(home).args(args).output().unwrap()
 }
 
 /// Runs a command with `--json` that must work, and returns its result.
-pub fn result(home: &Path, args: &[&str]) -> Value {
+pub(crate) fn result(home: &Path, args: &[&str]) -> Value {
     let output = remuda(home).arg("--json").args(args).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -45,32 +45,32 @@ pub fn result(home: &Path, args: &[&str]) -> Value {
 }
 
 /// A running network: `up`, `devnet` or any other role that says that it is ready.
-pub struct Network {
+pub(crate) struct Network {
     /// Its home; kept over restarts.
-    pub home: TempDir,
+    pub(crate) home: TempDir,
     args: Vec<String>,
     process: Child,
     stdin: Option<ChildStdin>,
     events: mpsc::Receiver<Value>,
     seen: Vec<Value>,
     /// What the ready line said.
-    pub ready: Value,
+    pub(crate) ready: Value,
 }
 
 impl Network {
     /// Starts `remuda up` on free ports.
-    pub fn up() -> Self {
+    pub(crate) fn up() -> Self {
         Self::start(&["up", "--listen", "127.0.0.1:0"])
     }
 
     /// Starts `remuda devnet` on free ports.
-    pub fn devnet(providers: u16) -> Self {
+    pub(crate) fn devnet(providers: u16) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
         Self::start(&["devnet", "--providers", &providers.to_string(), "--listen", &listen])
     }
 
     /// Starts a network with these arguments in a new home.
-    pub fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let (process, stdin, events) = spawn(home.path(), &args);
@@ -81,7 +81,7 @@ impl Network {
     }
 
     /// Starts the network again in the same home, after a death.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let (process, stdin, events) = spawn(self.home.path(), &self.args);
         self.process = process;
         self.stdin = stdin;
@@ -90,13 +90,12 @@ impl Network {
     }
 
     fn wait_ready(&mut self) {
-        self.ready = self.wait_event(|event| {
-            event["event"] == "ready" && event["base_url"].is_string()
-        });
+        self.ready =
+            self.wait_event(|event| event["event"] == "ready" && event["base_url"].is_string());
     }
 
     /// Waits for an event of the supervisor that `wanted` accepts.
-    pub fn wait_event(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_event(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + READY_WITHIN;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -107,13 +106,15 @@ impl Network {
                         return event;
                     }
                 }
-                Err(error) => panic!("no such event ({error}); seen {:?}{}", self.seen, self.logs()),
+                Err(error) => {
+                    panic!("no such event ({error}); seen {:?}{}", self.seen, self.logs())
+                }
             }
         }
     }
 
     /// The processes of a devnet by their role's name, as last reported.
-    pub fn process_of(&mut self, role: &str) -> u32 {
+    pub(crate) fn process_of(&mut self, role: &str) -> u32 {
         while let Ok(event) = self.events.try_recv() {
             self.seen.push(event);
         }
@@ -121,37 +122,38 @@ impl Network {
             event["role"] == role && (event["event"] == "started" || event["event"] == "restarted")
         });
         let id = last.and_then(|event| event["process"].as_u64());
-        u32::try_from(id.unwrap_or_else(|| panic!("no process of {role}: {:?}", self.seen))).unwrap()
+        u32::try_from(id.unwrap_or_else(|| panic!("no process of {role}: {:?}", self.seen)))
+            .unwrap()
     }
 
     /// Kills the process of this network at once, as a power cut would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// The base URL of the gateway.
-    pub fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         self.ready["base_url"].as_str().unwrap().to_owned()
     }
 
     /// The API key.
-    pub fn api_key(&self) -> String {
+    pub(crate) fn api_key(&self) -> String {
         self.ready["api_key"].as_str().unwrap().to_owned()
     }
 
     /// Runs a command with `--json` against this network.
-    pub fn result(&self, args: &[&str]) -> Value {
+    pub(crate) fn result(&self, args: &[&str]) -> Value {
         result(self.home.path(), args)
     }
 
     /// A buyer of this network.
-    pub fn buyer(&self) -> Buyer {
+    pub(crate) fn buyer(&self) -> Buyer {
         Buyer::new(self.base_url(), self.api_key())
     }
 
     /// The ends of all logs below the home, for a failed test's message.
-    pub fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         let mut text = String::new();
         let mut folders = vec![self.home.path().to_owned()];
         while let Some(folder) = folders.pop() {
@@ -189,7 +191,7 @@ impl Drop for Network {
 }
 
 /// Sends a signal to a process that a test started.
-pub fn kill(process: u32, signal: &str) {
+pub(crate) fn kill(process: u32, signal: &str) {
     let _ = Command::new("kill").arg(format!("-{signal}")).arg(process.to_string()).status();
 }
 
@@ -217,13 +219,13 @@ fn spawn(home: &Path, args: &[String]) -> (Child, Option<ChildStdin>, mpsc::Rece
 }
 
 /// A TCP port that nobody listens on now.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A plain HTTP client of a gateway.
 #[derive(Clone)]
-pub struct Buyer {
+pub(crate) struct Buyer {
     base_url: String,
     api_key: String,
     http: reqwest::Client,
@@ -231,49 +233,53 @@ pub struct Buyer {
 
 /// What a stream brought.
 #[derive(Clone, Debug, Default)]
-pub struct Streamed {
+pub(crate) struct Streamed {
     /// All text.
-    pub text: String,
+    pub(crate) text: String,
     /// When each piece of text came, since the request.
-    pub arrivals: Vec<Duration>,
+    pub(crate) arrivals: Vec<Duration>,
     /// The finish reason.
-    pub finish: Option<String>,
+    pub(crate) finish: Option<String>,
     /// The usage chunk.
-    pub usage: Value,
+    pub(crate) usage: Value,
     /// An error in the stream.
-    pub error: Option<Value>,
+    pub(crate) error: Option<Value>,
     /// Whether `[DONE]` came.
-    pub done: bool,
+    pub(crate) done: bool,
     /// `x-remuda-receipt`.
-    pub receipt: String,
+    pub(crate) receipt: String,
 }
 
 impl Buyer {
     /// A buyer with a key.
-    pub fn new(base_url: String, api_key: String) -> Self {
+    pub(crate) fn new(base_url: String, api_key: String) -> Self {
         // It fails only when another test of this process has installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { base_url, api_key, http: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
     /// The same with another key.
-    pub fn with_key(&self, api_key: &str) -> Self {
+    pub(crate) fn with_key(&self, api_key: &str) -> Self {
         Self { api_key: api_key.to_owned(), ..self.clone() }
     }
 
     /// Posts a body.
-    pub async fn post(&self, path: &str, body: &Value) -> reqwest::Result<reqwest::Response> {
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> reqwest::Result<reqwest::Response> {
         let url = format!("{}/{path}", self.base_url);
         self.http.post(url).bearer_auth(&self.api_key).json(body).send().await
     }
 
     /// Gets a document.
-    pub async fn get(&self, path: &str) -> reqwest::Result<reqwest::Response> {
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Result<reqwest::Response> {
         self.http.get(format!("{}/{path}", self.base_url)).bearer_auth(&self.api_key).send().await
     }
 
     /// Asks for a whole answer; returns status, receipt header and body.
-    pub async fn chat(&self, body: &Value) -> reqwest::Result<(u16, Option<String>, Value)> {
+    pub(crate) async fn chat(&self, body: &Value) -> reqwest::Result<(u16, Option<String>, Value)> {
         let response = self.post("chat/completions", body).await?;
         let status = response.status().as_u16();
         let receipt = response.headers().get("x-remuda-receipt");
@@ -282,7 +288,7 @@ impl Buyer {
     }
 
     /// Streams an answer; `each` sees the text so far after every piece.
-    pub async fn stream(&self, body: &Value, mut each: impl FnMut(&str)) -> Streamed {
+    pub(crate) async fn stream(&self, body: &Value, mut each: impl FnMut(&str)) -> Streamed {
         let started = Instant::now();
         let mut body = body.clone();
         body["stream"] = true.into();
@@ -333,7 +339,7 @@ fn take(streamed: &mut Streamed, data: &[u8], started: Instant, each: &mut impl 
 }
 
 /// Reads a pipe to its end.
-pub fn read_all(mut from: impl Read) -> String {
+pub(crate) fn read_all(mut from: impl Read) -> String {
     let mut text = String::new();
     from.read_to_string(&mut text).unwrap();
     text

@@ -130,6 +130,21 @@ impl ApiError {
         }
     }
 
+    /// Whether the request may have been refused before its body was read. The connection
+    /// cannot go on then, and the answer must say so.
+    #[must_use]
+    pub const fn leaves_body_unread(&self) -> bool {
+        matches!(
+            self,
+            Self::Overloaded { .. }
+                | Self::ContentType
+                | Self::BodyTooLarge(_)
+                | Self::BodyTimeout(_)
+                | Self::UnknownPath(_)
+                | Self::MethodNotAllowed(_)
+        )
+    }
+
     /// The stable name of the error, for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
