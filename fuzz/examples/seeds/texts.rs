@@ -140,8 +140,8 @@ fn streams() -> [Seeds; 4] {
 fn templates() -> Seeds {
     let tools = "{%- for tool in tools %}{{ tool | tojson(indent=2) | indent(3) }}{% endfor %}\
         <tool_call>{% for m in messages %}{{ m.content.strip().upper()[:3] }}{% endfor %}\0 hi ";
-    let loops = "{% set ns = namespace(x='a') %}{% for i in range(9) %}\
-        {% set ns.x = ns.x ~ loop.index %}{% endfor %}{{ ns.x * 3 }}{{ messages | length }}";
+    let loops = "{% for i in range(9) %}{% set x = 'a' ~ loop.index %}{{ x * 3 }}{% endfor %}\
+        {{ messages | length }}{% for k in bos_token %}{{ loop.cycle(1, k) }}{% endfor %}";
     let huge = "{{ messages | batch(9000000000000000000) }}{{ 'a' * 9000000000000000000 }}";
     let pads = "{{ '%99999999999d' | format(1) }}{{ '{:>99999999999}'.format(1) }}";
     let raises = "{% if true %}{{ raise_exception('no: ' ~ bos_token) }}{% endif %}";
