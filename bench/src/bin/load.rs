@@ -180,8 +180,7 @@ fn has_text(body: &[u8]) -> bool {
 fn completion_tokens(body: &[u8]) -> u64 {
     let text = String::from_utf8_lossy(body);
     let Some((_, after)) = text.rsplit_once("\"completion_tokens\":") else { return 0 };
-    let digits: String =
-        after.trim_start().chars().take_while(char::is_ascii_digit).collect();
+    let digits: String = after.trim_start().chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(0)
 }
 
