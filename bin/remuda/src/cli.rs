@@ -28,7 +28,7 @@ pub(crate) struct Cli {
         global = true,
         value_name = "FILTER",
         env = "REMUDA_LOG",
-        default_value = "warn,llama-cpp-2=error"
+        default_value = "warn,llama-cpp-2=error,iroh::socket=off"
     )]
     pub(crate) log: String,
     /// What to do

@@ -21,7 +21,8 @@ fn a_taken_port_is_named() {
     let home = tempfile::tempdir().unwrap();
     let output = output(home.path(), &["up", "--listen", &address]);
     assert_eq!(output.status.code(), Some(6), "{}", errors(&output));
-    assert!(errors(&output).contains(&address), "{}", errors(&output));
+    let port = taken.local_addr().unwrap().port().to_string();
+    assert!(errors(&output).contains(&port), "{}", errors(&output));
 }
 
 #[test]
