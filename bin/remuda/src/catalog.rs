@@ -44,7 +44,7 @@ pub(crate) async fn ensure(home: &Home, name: &str, output: Output) -> Result<(M
     let bar = Bar::new(output, name);
     let path = store
         .pull(&manifest, &remuda_models::PullContext::default(), &mut |progress| {
-            bar.show(&progress)
+            bar.show(&progress);
         })
         .await
         .map_err(|error| coded(Exit::Failed, format!("{name} cannot be fetched: {error}")))?;

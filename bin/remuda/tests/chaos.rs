@@ -2,6 +2,9 @@
 //! request completes or fails with an error that says to try again; money is conserved to
 //! the last unit, nobody is paid twice, and the ledger recovers.
 
+#![allow(clippy::print_stdout, reason = "the seed of a failed run is wanted")]
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! A network namespace with nothing but loopback: all works the same.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod support;
 
 use std::process::Command;

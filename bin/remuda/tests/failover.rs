@@ -1,5 +1,8 @@
 //! `kill -9` on the serving provider in mid-stream: the buyer sees nothing of it.
 
+#![allow(clippy::print_stdout, reason = "a measurement goes with the result")]
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod support;
 
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! The command line's help is a snapshot: a change to it is a change to the interface.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 use std::process::Command;
 
 fn help(words: &[&str]) -> String {

@@ -1,6 +1,8 @@
 //! What stands in the way on the user's own machine: a taken port, a second instance, a
 //! damaged model file, a full disk. Each ends with a message that names it, and its code.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod support;
 
 use std::fs;

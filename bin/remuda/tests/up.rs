@@ -1,6 +1,8 @@
 //! What a user gets from `remuda up`: a real answer, a receipt that holds offline, and state
 //! that survives a power cut.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod support;
 
 use serde_json::{Value, json};
