@@ -34,6 +34,10 @@ async fn main() -> Result<()> {
     }
 }
 
+/// The answer to a question for models.
+const MODELS: &str =
+    r#"{"object":"list","data":[{"id":"mock","object":"model","created":1,"owned_by":"mock"}]}"#;
+
 async fn answer(request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let body = request.into_body().collect().await?.to_bytes();
@@ -41,9 +45,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, hyper::Err
     let (kind, body) = match (method, path.as_str()) {
         (Method::POST, "/v1/chat/completions") if streamed => ("text/event-stream", events()),
         (Method::POST, "/v1/chat/completions") => ("application/json", whole(document())),
-        (Method::GET, "/v1/models") => {
-            ("application/json", whole(r#"{"object":"list","data":[{"id":"mock","object":"model","created":1,"owned_by":"mock"}]}"#.to_owned()))
-        }
+        (Method::GET, "/v1/models") => ("application/json", whole(MODELS.to_owned())),
         (Method::GET, "/health" | "/healthz") => ("text/plain", whole("ok".to_owned())),
         _ => {
             let mut response = Response::new(whole("{}".to_owned()));

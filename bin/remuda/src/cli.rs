@@ -121,7 +121,12 @@ pub(crate) struct UpArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DevnetArgs {
     /// How many providers
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=32))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u16).range(1..=32)
+    )]
     pub(crate) providers: u16,
     /// Where HTTP is served [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
@@ -147,8 +152,10 @@ pub(crate) struct DevnetArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProviderCommand {
     /// Join the network and sell
-    #[command(after_help = "Examples:\n  remuda provider run --network network.json\n  \
-                            remuda provider run --upstream http://127.0.0.1:11434/v1 --model llama3.2")]
+    #[command(after_help = "Examples:\n  \
+                            remuda provider run --network network.json\n  \
+                            remuda provider run --upstream http://127.0.0.1:11434/v1 \
+                            --model llama3.2")]
     Run(ProviderRunArgs),
     /// Check hardware, engine and network for real, and say what to fix
     Doctor(ProviderRunArgs),
@@ -198,9 +205,8 @@ pub(crate) struct ProviderRunArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum GatewayCommand {
     /// Run a gateway
-    #[command(
-        after_help = "Examples:\n  remuda gateway run --network network.json --listen 127.0.0.1:9000"
-    )]
+    #[command(after_help = "Examples:\n  \
+                      remuda gateway run --network network.json --listen 127.0.0.1:9000")]
     Run {
         /// Where HTTP is served [default: 127.0.0.1:8080]
         #[arg(long, value_name = "ADDRESS")]

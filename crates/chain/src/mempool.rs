@@ -380,7 +380,8 @@ mod tests {
             let (mut pool, now) = (Mempool::default(), Instant::now());
             let mut shuffled: Vec<_> = arrivals.iter().copied().collect();
             shuffled.sort_by_key(|(key, nonce)| {
-                Hash::derive("shuffle", &[order.to_le_bytes(), [*key; 8], nonce.to_le_bytes()].concat()).0
+                let bytes = [order.to_le_bytes(), [*key; 8], nonce.to_le_bytes()].concat();
+                Hash::derive("shuffle", &bytes).0
             });
             for (key, nonce) in shuffled {
                 insert(&mut pool, transaction(key, nonce, 1), now, 0).unwrap();

@@ -20,7 +20,8 @@ pub enum RunError {
     NoProvider(Box<Explanation>),
     /// The session key or its account has too little left.
     #[error(
-        "this key has too little left for the job: {left} of the {needed} that it may cost; raise its cap or grant credits"
+        "this key has too little left for the job: {left} of the {needed} that it may cost; \
+         raise its cap or grant credits"
     )]
     Exhausted {
         /// What the job may cost.

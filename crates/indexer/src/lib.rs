@@ -81,7 +81,8 @@ pub enum Refused {
     NotItself,
     /// The announcement breaks a bound.
     #[error(
-        "the announcement is too large: at most {ANNOUNCEMENT_BYTES_MAX} bytes, {MODELS_MAX} models, {DIRECT_ADDRESSES_MAX} addresses, {TEXT_BYTES_MAX} bytes a text"
+        "the announcement is too large: at most {ANNOUNCEMENT_BYTES_MAX} bytes, {MODELS_MAX} \
+         models, {DIRECT_ADDRESSES_MAX} addresses, {TEXT_BYTES_MAX} bytes a text"
     )]
     TooLarge,
     /// A newer announcement of this node is known.

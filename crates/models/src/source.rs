@@ -53,7 +53,10 @@ pub enum SourceError {
     #[error("it has other hashes than the manifest; what came was deleted")]
     WrongHash,
     /// There is no Python to run pip with.
-    #[error("there is no {}; install Python 3 with pip (Debian: apt install python3-pip)", .0.display())]
+    #[error(
+        "there is no {}; install Python 3 with pip (Debian: apt install python3-pip)",
+        .0.display()
+    )]
     PythonMissing(PathBuf),
     /// The Python has no pip.
     #[error("this Python has no pip; install it (Debian: apt install python3-pip)")]

@@ -180,7 +180,10 @@ mod tests {
         /// what the slot, or the one copied from, held.
         #[test]
         fn nothing_is_cached_that_was_not_computed(
-            steps in prop::collection::vec((any::<bool>(), prop::collection::vec(0u32..3, 1..80)), 1..40)
+            steps in prop::collection::vec(
+                (any::<bool>(), prop::collection::vec(0u32..3, 1..80)),
+                1..40,
+            )
         ) {
             let mut slots = Slots::new(3);
             let mut held: Vec<Vec<TokenId>> = vec![Vec::new(); 3];

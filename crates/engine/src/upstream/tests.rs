@@ -195,7 +195,8 @@ async fn streams_and_meters() {
 #[tokio::test]
 async fn continuous_usage_meters_exactly() {
     let first = r#"{"choices":[{"delta":{"content":"ab"}}],
-        "usage":{"prompt_tokens":7,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":6}}}"#
+        "usage":{"prompt_tokens":7,"completion_tokens":2,
+        "prompt_tokens_details":{"cached_tokens":6}}}"#
         .replace('\n', "");
     let last = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3}}"#;
     let server = serve(Answer::Bytes(sse(&[&first, last, "[DONE]"]))).await;

@@ -13,8 +13,9 @@ use remuda_types::job::{
 use remuda_types::{Hash, ManifestHash, Seed, StopReason};
 
 pub(crate) const MANIFEST: ManifestHash = ManifestHash(Hash([7; 32]));
-pub(crate) const TEXT: &str = "The history of computing is longer than the history of computing hardware \
-    and includes the history of methods intended for pen and paper, with or without tables.";
+pub(crate) const TEXT: &str = "The history of computing is longer than the history of \
+    computing hardware and includes the history of methods intended for pen and paper, with or \
+    without tables.";
 
 /// The small model that tests run on.
 pub(crate) fn model_path() -> PathBuf {
