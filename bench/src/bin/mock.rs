@@ -84,7 +84,8 @@ fn events() -> Body {
             String::new()
         };
         let line = format!(
-            "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"mock\",\"choices\":[{choices}]{usage}}}\n\n"
+            "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\
+             \"model\":\"mock\",\"choices\":[{choices}]{usage}}}\n\n"
         );
         text.extend_from_slice(line.as_bytes());
         Ok::<_, Infallible>(Frame::data(text.freeze()))
