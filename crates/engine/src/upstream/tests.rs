@@ -252,9 +252,8 @@ async fn everything_asked_is_passed_on() {
     assert!(request.contains(r#""logprobs":2"#));
     input.constraint = Constraint::Regex("a".into());
     let error = run(config(&server), input, Resume::default()).await.unwrap_err();
-    assert!(
-        matches!(error, EngineError::InvalidInput { parameter, .. } if parameter == "response_format")
-    );
+    let EngineError::InvalidInput { parameter, .. } = error else { panic!("{error}") };
+    assert_eq!(parameter, "response_format");
 }
 
 #[tokio::test]
