@@ -171,11 +171,18 @@ def gateway():
         config.write_text(
             "model_list:\n  - model_name: mock\n    litellm_params:\n"
             f"      model: openai/mock\n      api_base: {mock_url}\n      api_key: none\n"
+            "general_settings:\n  master_key: sk-bench-0123456789abcdef0123456789abcdef\n"
         )
-        proxy = Process(BIN / "litellm", "--config", config, "--port", port, "--host", "127.0.0.1")
+        proxy = Process(
+            BIN / "litellm", "--config", config, "--port", port, "--host", "127.0.0.1",
+            # Prices come with the package; without this it asks a server on the internet.
+            env=os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        )
         started.append(proxy)
         proxy.wait_http(f"http://127.0.0.1:{port}/health/liveliness")
-        targets["LiteLLM"] = (f"http://127.0.0.1:{port}/v1", "none", "mock", [proxy.id])
+        targets["LiteLLM"] = (
+            f"http://127.0.0.1:{port}/v1", "sk-bench-0123456789abcdef0123456789abcdef", "mock", [proxy.id],
+        )
         return measure_gateways(targets)
     finally:
         for one in reversed(started):
@@ -260,9 +267,7 @@ def wait_model(network):
 
 def engine_alone(file, threads):
     """The same work on the engine's scheduler, without network, payment or HTTP."""
-    program = TOOLS / "examples" / "throughput"
-    if not program.exists():
-        return {}
+    program = TOOLS / "examples" / "alone"
     done = subprocess.run(
         [program, file, str(threads)], capture_output=True, text=True, check=True
     )

@@ -5,7 +5,6 @@
 
 mod support;
 
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,6 +50,7 @@ async fn a_killed_provider_costs_no_text_and_no_second_bill() {
         .collect();
     let killed = Arc::new(Mutex::new(None));
     let mark = killed.clone();
+    let orphans = Arc::new(Mutex::new(Vec::new()));
     let network = network;
     let interrupted = buyer
         .stream(&story(7), |text| {
@@ -58,6 +58,7 @@ async fn a_killed_provider_costs_no_text_and_no_second_bill() {
             if killed.is_none() && text.len() > KILL_AFTER_CHARACTERS {
                 let name = serving(&network).expect("no provider says that it works");
                 let process = processes.iter().find(|(other, _)| *other == name).unwrap().1;
+                *orphans.lock().unwrap() = support::children_of(process);
                 kill(process, "KILL");
                 *killed = Some(name);
             }
@@ -74,6 +75,9 @@ async fn a_killed_provider_costs_no_text_and_no_second_bill() {
     check_receipts(&network, &interrupted.receipt, 2).await;
     check_receipts(&network, &uninterrupted.receipt, 1).await;
     check_supply(&network);
+    let workers = orphans.lock().unwrap().clone();
+    assert_eq!(workers.len(), 1, "a provider has one engine worker");
+    support::wait_gone(&workers);
 }
 
 /// The job has this many receipts, all verify, and their units sum up to one whole answer.
@@ -104,7 +108,4 @@ fn check_supply(network: &Network) {
     let supply = network.result(&["wallet", "supply"]);
     let part = |name: &str| supply[name].as_u64().unwrap();
     assert_eq!(part("granted"), part("credits") + part("locked") + part("earned"), "{supply}");
-    // No worker outlives its provider.
-    let workers = Command::new("pgrep").args(["-fc", "engine-worker"]).output().unwrap();
-    println!("engine workers now: {}", String::from_utf8_lossy(&workers.stdout).trim());
 }

@@ -30,8 +30,8 @@ pub struct ClientConfig {
     pub dial: Duration,
     /// How long a provider may take to say its first word.
     pub accept: Duration,
-    /// How long a provider may be silent after that; four round trips are added. Providers
-    /// that live send a heartbeat every 50 ms.
+    /// The longest that a provider may be silent after that; four round trips are added.
+    /// Providers that live send a heartbeat every 50 ms, and a steady one is missed sooner.
     pub stall: Duration,
     /// How long a provider may take to understand the input, heartbeats or not.
     pub prepare: Duration,

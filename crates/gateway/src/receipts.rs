@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 const RECORDS_MAX: u64 = 1_000_000;
 
 /// How long a record waits for others before they are written together.
-const GROUP_COMMIT: Duration = Duration::from_millis(25);
+const GROUP_COMMIT: Duration = Duration::from_millis(100);
 
 /// The most records that wait for the disk. When it fails for long, the oldest are given up.
 const UNWRITTEN_MAX: usize = 16_384;

@@ -218,6 +218,29 @@ fn spawn(home: &Path, args: &[String]) -> (Child, Option<ChildStdin>, mpsc::Rece
     (process, stdin, events)
 }
 
+/// The processes that a process started.
+pub(crate) fn children_of(process: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+        .flat_map(|text| text.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Waits until none of these processes runs any more.
+pub(crate) fn wait_gone(processes: &[u32]) {
+    let runs = |id: &u32| {
+        // A zombie has ended and only waits to be counted.
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    };
+    let until = Instant::now() + Duration::from_secs(20);
+    while processes.iter().any(runs) {
+        assert!(Instant::now() < until, "{processes:?} outlived what started them");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// A TCP port that nobody listens on now.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

@@ -18,6 +18,11 @@ use crate::providers::InFlight;
 /// An alarm later than this means that we slept, not they: it is excused once.
 const ALARM_LATE: Duration = Duration::from_millis(100);
 
+/// A provider that has spoken often is missed after this many of its longest silences…
+const SILENCES: u32 = 4;
+/// …but not before this, whatever its habit: a busy machine delays anyone's heartbeat.
+const STALL_MIN: Duration = Duration::from_millis(150);
+
 /// How far an attempt is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -44,6 +49,8 @@ struct Patience {
     accept: Duration,
     prepare: Duration,
     stall: Duration,
+    /// Four round trips, which every silence may take on top.
+    round_trips: Duration,
     cancel: Duration,
 }
 
@@ -59,6 +66,8 @@ pub(super) struct Line {
     patience: Patience,
     began: Instant,
     heard: Option<Instant>,
+    /// The longest silence while output came.
+    longest_silence: Duration,
     cancelled: Option<Instant>,
     excused: bool,
     alarm: Pin<Box<Sleep>>,
@@ -78,6 +87,7 @@ impl Line {
             accept: config.accept + round_trips,
             prepare: config.prepare,
             stall: config.stall + round_trips,
+            round_trips,
             cancel: config.cancel,
         };
         let began = Instant::now();
@@ -92,6 +102,7 @@ impl Line {
             patience,
             began,
             heard: None,
+            longest_silence: Duration::ZERO,
             cancelled: None,
             excused: false,
             alarm: Box::pin(tokio::time::sleep_until(began + patience.accept)),
@@ -106,7 +117,7 @@ impl Line {
                 biased;
                 () = feed.gone(), if self.cancelled.is_none() => return Wake::Gone,
                 frame = self.stream.reader.receive() => {
-                    self.heard = Some(Instant::now());
+                    self.hear(Instant::now());
                     return Wake::Frame(frame);
                 }
                 () = &mut self.alarm => {}
@@ -115,6 +126,23 @@ impl Line {
                 return Wake::Stalled;
             }
         }
+    }
+
+    fn hear(&mut self, now: Instant) {
+        if let (Phase::Running, Some(last)) = (self.phase, self.heard) {
+            self.longest_silence = self.longest_silence.max(now - last);
+        }
+        self.heard = Some(now);
+    }
+
+    /// How long this provider may be silent while output comes: a few times its own longest
+    /// silence so far, so that a steady one is missed soon and an unsteady one is not given up.
+    fn silence_allowed(&self) -> Duration {
+        let Patience { stall, round_trips, .. } = self.patience;
+        if self.longest_silence.is_zero() {
+            return stall;
+        }
+        (self.longest_silence * SILENCES).max(STALL_MIN).saturating_add(round_trips).min(stall)
     }
 
     /// Looks at the clock when the alarm rang; sets it anew when it rang for nothing.
@@ -134,13 +162,13 @@ impl Line {
     }
 
     fn deadline(&self) -> Instant {
-        let Patience { accept, prepare, stall, cancel } = self.patience;
+        let Patience { accept, prepare, stall, cancel, .. } = self.patience;
         if let Some(cancelled) = self.cancelled {
             return cancelled + cancel;
         }
         match (self.phase, self.heard) {
             (_, None) => self.began + accept,
-            (Phase::Running, Some(heard)) => heard + stall,
+            (Phase::Running, Some(heard)) => heard + self.silence_allowed(),
             (_, Some(heard)) => (heard + stall).min(self.began + prepare),
         }
     }
