@@ -232,7 +232,7 @@ def tokens():
         row = {"at once": concurrency}
         options = dict(
             requests=max(8, 3 * concurrency), warm_up=2, concurrency=concurrency, max_tokens=96,
-            stream=True, distinct=True, prompt="Tell me a long story about a horse and a river.",
+            stream=True, distinct=True, fresh_connections=True, prompt="Tell me a long story about a horse and a river.",
         )
         network = Network(["--threads", threads, "--slots", 8])
         try:

@@ -54,6 +54,9 @@ struct Args {
     /// Give each request another prompt, so that no cache answers
     #[arg(long)]
     distinct: bool,
+    /// Open a connection for each request, for servers that close idle ones as they like
+    #[arg(long)]
+    fresh_connections: bool,
     /// Temperature
     #[arg(long, default_value_t = 0.0)]
     temperature: f64,
@@ -76,7 +79,11 @@ async fn main() -> Result<()> {
     let args = Arc::new(Args::parse());
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    let http: Http = Client::builder(TokioExecutor::new()).build(connector);
+    let mut builder = Client::builder(TokioExecutor::new());
+    if args.fresh_connections {
+        builder.pool_max_idle_per_host(0);
+    }
+    let http: Http = builder.build(connector);
     run(&http, &args, args.warm_up).await?;
     let before = cpu_seconds(&args.processes)?;
     let started = Instant::now();

@@ -9,6 +9,7 @@ use remuda_types::{Hash, ManifestHash};
 use crate::exit::{Exit, coded};
 use crate::home::Home;
 use crate::output::Output;
+use crate::peers;
 use crate::progress::Bar;
 
 /// The manifests that come with this build: the files in `models/`.
@@ -41,12 +42,16 @@ pub(crate) fn find(store: &ModelStore, name: &str) -> Result<Manifest> {
 pub(crate) async fn ensure(home: &Home, name: &str, output: Output) -> Result<(Manifest, PathBuf)> {
     let store = ModelStore::open(home.models())?;
     let manifest = find(&store, name)?;
+    if let Ok(path) = store.path(&manifest.hash()) {
+        return Ok((manifest, path));
+    }
+    let context = peers::context(home, manifest.hash()).await;
     let bar = Bar::new(output, name);
-    let path = store
-        .pull(&manifest, &remuda_models::PullContext::default(), &mut |progress| {
-            bar.show(&progress);
-        })
-        .await
+    let pulled = store.pull(&manifest, &context, &mut |progress| bar.show(&progress)).await;
+    if let Some(endpoint) = &context.endpoint {
+        endpoint.close().await;
+    }
+    let path = pulled
         .map_err(|error| coded(Exit::Failed, format!("{name} cannot be fetched: {error}")))?;
     Ok((manifest, path))
 }

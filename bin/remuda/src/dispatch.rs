@@ -1,7 +1,5 @@
 //! From a parsed command line to what it does.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
 use crate::cli::{
@@ -25,8 +23,6 @@ pub(crate) struct Environment {
     pub(crate) home: Home,
     /// The settings.
     pub(crate) config: Config,
-    /// The network description that was asked for.
-    network: Option<PathBuf>,
     /// How results are written.
     pub(crate) output: Output,
 }
@@ -34,8 +30,7 @@ pub(crate) struct Environment {
 impl Environment {
     /// The network that was asked for, or this home's.
     pub(crate) fn network(&self) -> Result<NetworkFile> {
-        let default = self.home.network_file();
-        NetworkFile::read(self.network.as_deref().unwrap_or(&default))
+        NetworkFile::read(&self.home.network_file())
     }
 
     async fn ledger(&self) -> Result<LedgerAccess> {
@@ -58,9 +53,9 @@ impl Environment {
 
 /// Runs the command.
 pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
-    let home = Home::open(cli.home, cli.model_cache)?;
+    let home = Home::open(cli.home, cli.model_cache, cli.network)?;
     let config = Config::load(home.root())?;
-    let environment = Environment { home, config, network: cli.network, output };
+    let environment = Environment { home, config, output };
     match cli.command {
         Command::Up(args) => up::run(environment.home, &environment.config, &args, output).await,
         Command::Devnet(args) => devnet::run(&environment, &args).await,

@@ -13,12 +13,17 @@ use remuda_types::SecretKey;
 pub(crate) struct Home {
     root: PathBuf,
     models: PathBuf,
+    network: PathBuf,
 }
 
 impl Home {
-    /// The folder that was asked for, or the user's own.
-    /// Models lie in it, unless several homes share the folder `models`.
-    pub(crate) fn open(asked: Option<PathBuf>, models: Option<PathBuf>) -> Result<Self> {
+    /// The folder that was asked for, or the user's own. Models and the network's description
+    /// lie in it, unless they were asked for elsewhere.
+    pub(crate) fn open(
+        asked: Option<PathBuf>,
+        models: Option<PathBuf>,
+        network: Option<PathBuf>,
+    ) -> Result<Self> {
         let root = match asked {
             Some(path) => path,
             None => default_root()?,
@@ -27,7 +32,8 @@ impl Home {
             .with_context(|| format!("cannot create the home folder {}", root.display()))?;
         let root = root.canonicalize()?;
         let models = models.unwrap_or_else(|| root.join("models"));
-        Ok(Self { root, models })
+        let network = network.unwrap_or_else(|| root.join("network.json"));
+        Ok(Self { root, models, network })
     }
 
     /// The folder itself.
@@ -44,7 +50,7 @@ impl Home {
 
     /// The description of the network that this home belongs to.
     pub(crate) fn network_file(&self) -> PathBuf {
-        self.root.join("network.json")
+        self.network.clone()
     }
 
     /// Where the owner's API key is kept, for the owner's own tools.

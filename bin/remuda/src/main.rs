@@ -21,6 +21,7 @@ mod home;
 mod ledger_access;
 mod network_file;
 mod output;
+mod peers;
 mod progress;
 mod roles;
 mod stop;

@@ -114,3 +114,25 @@ async fn keys_are_capped_expire_and_are_revoked() {
         assert_eq!(body["error"]["code"], code, "{body}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_gets_the_model_from_a_peer() {
+    let network = Network::up();
+    let newcomer = tempfile::tempdir().unwrap();
+    let models = newcomer.path().join("models");
+    // Without a package client there is no other source than the network's provider.
+    let pull = std::process::Command::new(env!("CARGO_BIN_EXE_remuda"))
+        .env("PATH", newcomer.path())
+        .arg("--home")
+        .arg(newcomer.path())
+        .arg("--models")
+        .arg(&models)
+        .arg("--network")
+        .arg(network.home.path().join("network.json"))
+        .args(["model", "pull", MODEL])
+        .output()
+        .unwrap();
+    assert!(pull.status.success(), "{}", String::from_utf8_lossy(&pull.stderr));
+    let path = String::from_utf8(pull.stdout).unwrap();
+    assert!(std::fs::metadata(path.trim()).unwrap().len() > 90_000_000);
+}

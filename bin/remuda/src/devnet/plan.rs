@@ -57,7 +57,7 @@ pub(super) fn make(
     // The validator keeps this home, which founded the network; the others get their own.
     let validator_key = home.node_key("validator")?.public();
     network.validators = vec![expected_address(validator_key, address(ports.validator))];
-    let indexer_home = Home::open(Some(home.root().join("devnet/indexer")), None)?;
+    let indexer_home = Home::open(Some(home.root().join("devnet/indexer")), None, None)?;
     let indexer_key = indexer_home.node_key("indexer")?.public();
     network.indexers = vec![expected_address(indexer_key, address(ports.indexer))];
     let listen = args.listen.unwrap_or(environment.config.gateway.listen);
