@@ -101,12 +101,12 @@ fn listening(endpoint: &Endpoint) -> Finding {
     if only_loopback && own.relay.is_none() {
         let detail = format!("it can be reached from this machine only: {text}");
         return Finding::warning("listen", "Only this machine can reach the provider", detail)
-            .fix("listen on all addresses (--bind 0.0.0.0:0), or set `relays` under [net] in config.toml");
+            .fix("listen on all addresses (--bind 0.0.0.0:0), or set `relays` in config.toml");
     }
     if own.relay.is_none() {
         let detail = format!("{text}; without a relay, behind a NAT nobody gets through");
         return Finding::info("listen", "No relay", detail)
-            .fix("if this machine is behind a NAT, set `relays` under [net] in config.toml");
+            .fix("if this machine is behind a NAT, set `relays` in config.toml");
     }
     Finding::ok("listen", "Listening", text)
 }
@@ -135,7 +135,7 @@ async fn dial_back(endpoint: &Endpoint) -> Finding {
             let detail = format!("{}: {reason}", address::format(&own));
             Finding::error("reachable", "Not reachable by its own address", detail).fix(
                 "let UDP through to this program in the firewall \
-                 (`nft list ruleset`, `ufw allow PORT/udp`), or set `relays` under [net] in config.toml",
+                 (`nft list ruleset`, `ufw allow PORT/udp`), or set `relays` in config.toml",
             )
         }
     }
