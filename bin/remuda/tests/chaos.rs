@@ -17,6 +17,8 @@ use support::{Buyer, MODEL, Network, kill};
 const REQUESTS: usize = 200;
 const AT_ONCE: usize = 8;
 const PROVIDERS: u16 = 3;
+/// Validator, indexer, gateway and the providers.
+const ROLES: usize = 3 + PROVIDERS as usize;
 /// A retry of a request that failed as retryable waits this long.
 const RETRY_AFTER: Duration = Duration::from_millis(700);
 /// What every request asks for.
@@ -28,6 +30,7 @@ struct Tally {
     completed: AtomicUsize,
     retryable: AtomicUsize,
     next: AtomicUsize,
+    killed: AtomicUsize,
     done: AtomicBool,
 }
 
@@ -51,17 +54,18 @@ async fn killing_every_role_loses_nothing() {
     let workers: Vec<_> = (0..AT_ONCE)
         .map(|_| tokio::spawn(ask_until_none_left(buyer.clone(), tally.clone())))
         .collect();
-    let killed = kill_roles(&mut network, &tally).await;
+    kill_roles(&mut network, &tally).await;
     for worker in workers {
         worker.await.unwrap();
     }
     let completed = tally.completed.load(Ordering::Relaxed);
     let retryable = tally.retryable.load(Ordering::Relaxed);
+    let killed = tally.killed.load(Ordering::Relaxed);
     println!("{completed} completed, {retryable} failed and said so, {killed} roles killed");
-    assert!(killed >= 5, "only {killed} roles were killed");
-    assert_eq!(completed + retryable, REQUESTS);
+    assert!(killed >= ROLES, "only {killed} roles were killed");
+    assert!(completed + retryable >= REQUESTS);
     // The network is not merely honest about failing: most requests come through.
-    assert!(completed * 2 > REQUESTS, "{completed} of {REQUESTS} completed{}", network.logs());
+    assert!(completed > retryable, "{completed} completed, {retryable} not{}", network.logs());
 
     // All came back: one more request works, within the time that restarts take.
     let recovered = ask(&buyer, 20).await;
@@ -70,7 +74,10 @@ async fn killing_every_role_loses_nothing() {
 }
 
 async fn ask_until_none_left(buyer: Buyer, tally: Arc<Tally>) {
-    while tally.next.fetch_add(1, Ordering::Relaxed) < REQUESTS {
+    // On a fast machine the requests go on until every role was killed once.
+    while tally.next.fetch_add(1, Ordering::Relaxed) < REQUESTS
+        || tally.killed.load(Ordering::Relaxed) < ROLES
+    {
         match ask(&buyer, 3).await {
             Ok(()) => tally.completed.fetch_add(1, Ordering::Relaxed),
             Err(_) => tally.retryable.fetch_add(1, Ordering::Relaxed),
@@ -109,13 +116,12 @@ async fn ask(buyer: &Buyer, attempts: usize) -> Result<(), String> {
     Err(last)
 }
 
-async fn kill_roles(network: &mut Network, tally: &Tally) -> usize {
+async fn kill_roles(network: &mut Network, tally: &Tally) {
     let seed = u64::from(std::process::id()) | 1;
     println!("seed of the killings: {seed}");
     let mut dice = Dice(seed);
     let mut roles: Vec<String> = ["validator", "indexer", "gateway"].map(str::to_owned).to_vec();
     roles.extend((1..=PROVIDERS).map(|number| format!("provider-{number}")));
-    let mut killed = 0;
     let mut order: Vec<String> = Vec::new();
     while !tally.done.load(Ordering::Relaxed) {
         if order.is_empty() {
@@ -124,10 +130,9 @@ async fn kill_roles(network: &mut Network, tally: &Tally) -> usize {
         let role = order.swap_remove(dice.roll(order.len()));
         kill(network.process_of(&role), "KILL");
         network.wait_event(|event| event["event"] == "restarted" && event["role"] == role.as_str());
-        killed += 1;
+        tally.killed.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(500 + 100 * dice.roll(20) as u64)).await;
     }
-    killed
 }
 
 async fn check_money(network: &Network) {
