@@ -78,12 +78,6 @@ class Process:
                 pass
         os.unlink(self.log.name)
 
-    def memory(self):
-        """Resident memory in MiB."""
-        status = pathlib.Path(f"/proc/{self.id}/status").read_text()
-        kib = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-        return int(kib.split()[1]) / 1024
-
 
 def load(url, key, model, processes=(), **options):
     command = [TOOLS / "load", "--url", url, "--key", key, "--model", model]
