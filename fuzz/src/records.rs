@@ -113,6 +113,7 @@ pub fn small_genesis() -> Genesis {
         grantor: key,
         accounts: vec![account],
         parameters: Parameters::default(),
+        economy: remuda_ledger::Economy::default(),
     }
 }
 

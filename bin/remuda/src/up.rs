@@ -114,6 +114,7 @@ pub(crate) fn found(home: &Home) -> Result<NetworkFile> {
             credits: FOUNDER_CREDITS,
         }],
         parameters: Parameters::default(),
+        economy: remuda_ledger::Economy::default(),
     };
     let network = NetworkFile::new(&genesis);
     network.write(&path)?;

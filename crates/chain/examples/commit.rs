@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use remuda_chain::{LedgerClient, Validator, ValidatorConfig};
 use remuda_ledger::{
-    Action, Genesis, GenesisAccount, Ledger, Parameters, SignedTransaction, Transaction,
+    Action, Economy, Genesis, GenesisAccount, Ledger, Parameters, SignedTransaction, Transaction,
 };
 use remuda_types::{Credits, SecretKey, Signed, Tokens};
 
@@ -36,7 +36,14 @@ fn genesis(keys: &[SecretKey]) -> Genesis {
         })
         .collect();
     let grantor = keys[0].public();
-    Genesis { name: "bench".into(), time: 0, grantor, accounts, parameters: Parameters::default() }
+    Genesis {
+        name: "bench".into(),
+        time: 0,
+        grantor,
+        accounts,
+        parameters: Parameters::default(),
+        economy: Economy::default(),
+    }
 }
 
 /// One transfer of each of the first `count` keys.

@@ -28,6 +28,7 @@
 //!         credits: Credits::ZERO,
 //!     }],
 //!     parameters: Parameters::default(),
+//!     economy: remuda_ledger::Economy::default(),
 //! };
 //! let home = tempfile::tempdir()?;
 //! let path = home.path().join("ledger.redb");

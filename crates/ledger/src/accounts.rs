@@ -6,6 +6,7 @@ use crate::Account;
 use crate::block::Effects;
 use crate::context::{Context, Verdict};
 use crate::error::TransactionError;
+use crate::money::Holder;
 use crate::state::{Row, State};
 
 impl Account {
@@ -50,16 +51,7 @@ pub(crate) fn transfer(
     if amount.is_zero() {
         return Err(TransactionError::ZeroAmount);
     }
-    let from = context.account();
-    let mut sender = state.account(&from);
-    let available = sender.tokens;
-    sender.tokens = available
-        .sub(amount)
-        .map_err(|_| TransactionError::InsufficientTokens { available, needed: amount })?;
-    state.put_account(from, sender);
-    // Read after the write: sender and recipient may be one.
-    let mut recipient = state.account(&to);
-    recipient.tokens = recipient.tokens.add(amount)?;
-    state.put_account(to, recipient);
+    let (from, to) = (Holder::Account(context.account()), Holder::Account(to));
+    state.move_tokens(from, to, amount)?;
     Ok(Effects::default())
 }

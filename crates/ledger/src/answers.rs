@@ -30,6 +30,26 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         Query::Providers => Answer::Providers(first(&tables.providers)),
         Query::Models => Answer::Models(first(&tables.models)),
         Query::Supply => Answer::Supply(state.supply()),
+        Query::Economy => Answer::Economy(Box::new((*state.economy()).clone())),
+        Query::Vault(vault) => Answer::Vault(state.vault(*vault)),
+        Query::Flows => Answer::Flows(tables.flows.iter().map(|(k, v)| (*k, *v)).collect()),
+        // rooms: accounts
+
+        // rooms: credits
+
+        // rooms: escrow
+
+        // rooms: devices
+
+        // rooms: stake
+
+        // rooms: epochs
+
+        // rooms: points
+
+        // rooms: governance
+
+        // rooms: disputes
     }
 }
 

@@ -1,8 +1,11 @@
 //! What a rule may know beside the state: who acts, when, and which signatures hold.
 
-use remuda_types::{AccountId, Height, PublicKey, TimestampMs};
+use std::sync::Arc;
+
+use remuda_types::{AccountId, Hash, Height, PublicKey, TimestampMs};
 
 use crate::block::Effects;
+use crate::economy::Economy;
 use crate::error::TransactionError;
 use crate::genesis::Parameters;
 
@@ -20,6 +23,10 @@ pub(crate) struct Context<'a> {
     pub(crate) height: Height,
     /// The only key that may grant credits.
     pub(crate) grantor: PublicKey,
+    /// The beacon of the block before.
+    pub(crate) beacon: Hash,
+    /// The rules of the economy.
+    pub(crate) economy: Arc<Economy>,
     /// The bounds.
     pub(crate) parameters: Parameters,
     /// Whether the signature of each voucher in the transaction holds, in their order.

@@ -1,5 +1,5 @@
-//! Credits: their mint, and the only four ways in which they move. Each keeps the sums of
-//! [`Supply`] beside the records, so that `granted = credits + locked + earned` always.
+//! Credits: their grant, and their way through channels. Each step keeps the sums of
+//! [`Supply`] beside the records.
 
 use remuda_types::{AccountId, Credits};
 
@@ -8,15 +8,20 @@ use crate::block::Effects;
 use crate::context::{Context, Verdict};
 use crate::error::TransactionError;
 use crate::genesis::GenesisAccount;
+use crate::money::{Flow, Holder};
 use crate::state::{Row, State};
 
 impl Supply {
     /// Nothing.
     pub(crate) const EMPTY: Self = Self {
         tokens: remuda_types::Tokens::ZERO,
+        minted: remuda_types::Tokens::ZERO,
+        burned: remuda_types::Tokens::ZERO,
         credits: Credits::ZERO,
         locked: Credits::ZERO,
+        vaulted: Credits::ZERO,
         earned: Credits::ZERO,
+        retired: Credits::ZERO,
         granted: Credits::ZERO,
     };
 }
@@ -32,29 +37,9 @@ impl State {
 
     /// What an account holds at the start.
     pub(crate) fn endow(&mut self, entry: &GenesisAccount) -> Result<(), TransactionError> {
-        let mut supply = self.supply();
-        supply.tokens = supply.tokens.add(entry.tokens)?;
-        self.put_supply(supply);
-        let mut account = self.account(&entry.account);
-        account.tokens = entry.tokens;
-        self.put_account(entry.account, account);
-        self.mint_credits(entry.account, entry.credits)
-    }
-
-    /// The named mint: credits that did not exist before.
-    pub(crate) fn mint_credits(
-        &mut self,
-        to: AccountId,
-        amount: Credits,
-    ) -> Result<(), TransactionError> {
-        let mut supply = self.supply();
-        supply.granted = supply.granted.add(amount)?;
-        supply.credits = supply.credits.add(amount)?;
-        let mut account = self.account(&to);
-        account.credits = account.credits.add(amount)?;
-        self.put_supply(supply);
-        self.put_account(to, account);
-        Ok(())
+        let holder = Holder::Account(entry.account);
+        self.mint_tokens(holder, entry.tokens, Flow::Genesis)?;
+        self.mint_credits(holder, entry.credits)
     }
 
     /// An account's credits go into a channel.
@@ -122,6 +107,6 @@ pub(crate) fn grant(
     if amount.is_zero() {
         return Err(TransactionError::ZeroAmount);
     }
-    state.mint_credits(to, amount)?;
+    state.mint_credits(Holder::Account(to), amount)?;
     Ok(Effects::default())
 }

@@ -217,6 +217,29 @@ pub enum TransactionError {
         /// How many it may hold.
         most: u32,
     },
+    /// More tokens would exist than the economy's cap allows.
+    #[error("the supply may not exceed {cap}")]
+    SupplyCap {
+        /// The cap.
+        cap: Tokens,
+    },
+    // rooms: accounts
+
+    // rooms: credits
+
+    // rooms: escrow
+
+    // rooms: devices
+
+    // rooms: stake
+
+    // rooms: epochs
+
+    // rooms: points
+
+    // rooms: governance
+
+    // rooms: disputes
 }
 
 impl TransactionError {
@@ -260,6 +283,24 @@ impl TransactionError {
             Self::ModelKinds => "model_kinds",
             Self::ModelOwned { .. } => "model_owned",
             Self::RegistryFull { .. } => "registry_full",
+            Self::SupplyCap { .. } => "supply_cap",
+            // rooms: accounts
+
+            // rooms: credits
+
+            // rooms: escrow
+
+            // rooms: devices
+
+            // rooms: stake
+
+            // rooms: epochs
+
+            // rooms: points
+
+            // rooms: governance
+
+            // rooms: disputes
         }
     }
 
@@ -316,6 +357,9 @@ pub enum GenesisError {
         /// What would be accepted.
         rule: &'static str,
     },
+    /// A rule of the economy cannot stand.
+    #[error("the economy's rule {0}")]
+    Economy(#[from] crate::RuleError),
     /// All accounts together hold more than the type can.
     #[error("the sum of all accounts overflows")]
     Overflow,
@@ -329,6 +373,7 @@ impl GenesisError {
             Self::Name { .. } => "genesis_name",
             Self::DuplicateAccount { .. } => "genesis_duplicate_account",
             Self::Parameter { .. } => "genesis_parameter",
+            Self::Economy(_) => "genesis_economy",
             Self::Overflow => "genesis_overflow",
         }
     }

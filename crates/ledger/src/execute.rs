@@ -38,6 +38,22 @@ pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action)
             let (kinds, owner) = (kinds.clone(), context.account());
             let model = Model { name, manifest: *manifest, kinds, licence, owner };
             registry::register_model(state, context, model)
-        }
+        } // rooms: accounts
+
+          // rooms: credits
+
+          // rooms: escrow
+
+          // rooms: devices
+
+          // rooms: stake
+
+          // rooms: epochs
+
+          // rooms: points
+
+          // rooms: governance
+
+          // rooms: disputes
     }
 }

@@ -6,6 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use remuda_types::{AccountId, Canonical, Credits, NetworkId, PublicKey, TimestampMs, Tokens};
 use serde::{Deserialize, Serialize};
 
+use crate::economy::Economy;
 use crate::error::GenesisError;
 
 /// The longest name of a network, in bytes.
@@ -24,6 +25,9 @@ pub struct Genesis {
     pub accounts: Vec<GenesisAccount>,
     /// The bounds.
     pub parameters: Parameters,
+    /// The rules of the economy.
+    #[serde(default)]
+    pub economy: Economy,
 }
 
 impl Canonical for Genesis {
@@ -52,7 +56,8 @@ impl Genesis {
                 return Err(GenesisError::DuplicateAccount { account: entry.account });
             }
         }
-        self.parameters.validate()
+        self.parameters.validate()?;
+        Ok(self.economy.validate()?)
     }
 }
 
@@ -162,6 +167,7 @@ mod tests {
             grantor: PublicKey([1; 32]),
             accounts: vec![],
             parameters: Parameters::default(),
+            economy: Economy::default(),
         }
     }
 

@@ -1,12 +1,15 @@
 //! The ledger: a state, its authenticated trie, and the blocks that change them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use remuda_types::{NetworkId, PublicKey, TimestampMs};
 
 use crate::answers::answer;
 use crate::block::{Block, Outcome, genesis_header, next_header};
 use crate::context::{Context, Verdict};
+use crate::cycle::{self, Cycle};
+use crate::economy::Economy;
 use crate::error::{AuditError, BlockError, GenesisError, RestoreError, TransactionError};
 use crate::genesis::{Genesis, Parameters};
 use crate::merkle::{StateProof, Trie};
@@ -76,6 +79,7 @@ impl Ledger {
         genesis.validate()?;
         let mut state = State::default();
         state.write(Row::Parameters((), Some(genesis.parameters)));
+        state.write(Row::Economy((), Some(Arc::new(genesis.economy.clone()))));
         state.put_supply(crate::Supply::EMPTY);
         for entry in &genesis.accounts {
             state.endow(entry).map_err(|_| GenesisError::Overflow)?;
@@ -135,6 +139,18 @@ impl Ledger {
     #[must_use]
     pub fn parameters(&self) -> Parameters {
         self.state.tables.parameters.get(&()).copied().unwrap_or_default()
+    }
+
+    /// The rules of the economy in force.
+    #[must_use]
+    pub fn economy(&self) -> Arc<Economy> {
+        self.state.economy()
+    }
+
+    /// When a block is due even if no transaction comes, so that rules on block time run.
+    #[must_use]
+    pub fn next_due(&self) -> Option<TimestampMs> {
+        cycle::next_due(&self.state)
     }
 
     /// Answers a query from the state after the newest block.
@@ -203,12 +219,14 @@ impl Ledger {
     ) -> Result<Applied, BlockError> {
         self.check_block(time, transactions.len())?;
         let verified = verify_all(transactions);
+        let cycle = self.cycle(time);
+        cycle::begin(&mut self.state, &cycle);
         let outcomes = transactions
             .iter()
             .zip(&verified)
-            .map(|(transaction, verified)| self.apply_one(time, transaction, verified).into())
+            .map(|(transaction, verified)| self.apply_one(&cycle, transaction, verified).into())
             .collect::<Vec<Outcome>>();
-        self.state.forget_closed(time, self.parameters().closed_memory_ms);
+        cycle::end(&mut self.state, &cycle);
         Ok(self.seal(time, transactions, outcomes))
     }
 
@@ -256,9 +274,20 @@ impl Ledger {
         Err(BlockError::TooManyTransactions { count, most })
     }
 
+    fn cycle(&self, now: TimestampMs) -> Cycle {
+        Cycle {
+            now,
+            before: self.head.time,
+            height: self.head.height + 1,
+            beacon: self.head.beacon,
+            economy: self.state.economy(),
+            parameters: self.parameters(),
+        }
+    }
+
     fn apply_one(
         &mut self,
-        now: TimestampMs,
+        cycle: &Cycle,
         transaction: &SignedTransaction,
         verified: &Verified,
     ) -> Verdict {
@@ -274,9 +303,11 @@ impl Ledger {
         self.state.consume_nonce(signer);
         let context = Context {
             signer,
-            now,
-            height: self.head.height + 1,
+            now: cycle.now,
+            height: cycle.height,
             grantor: self.grantor,
+            beacon: cycle.beacon,
+            economy: self.state.economy(),
             parameters: self.parameters(),
             voucher_holds: &verified.vouchers,
         };

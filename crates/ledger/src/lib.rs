@@ -12,7 +12,7 @@
 //! [`Header`].
 //!
 //! ```
-//! use remuda_ledger::{Action, Genesis, GenesisAccount, Ledger, Parameters, Transaction};
+//! use remuda_ledger::{Action, Economy, Genesis, GenesisAccount, Ledger, Parameters, Transaction};
 //! use remuda_types::{Credits, SecretKey, Signed, Tokens};
 //!
 //! let (grantor, alice) = (SecretKey::from_seed([1; 32]), SecretKey::from_seed([2; 32]));
@@ -26,6 +26,7 @@
 //!         credits: Credits::DOLLAR,
 //!     }],
 //!     parameters: Parameters::default(),
+//!     economy: Economy::default(),
 //! };
 //! let mut ledger = Ledger::new(&genesis)?;
 //! let to = grantor.public().into();
@@ -47,11 +48,15 @@ mod block;
 mod channels;
 mod context;
 mod credits;
+mod cycle;
+mod economy;
 mod error;
 mod execute;
 mod genesis;
 mod ledger;
+pub mod math;
 mod merkle;
+mod money;
 mod query;
 mod registry;
 mod sessions;
@@ -61,10 +66,13 @@ mod transaction;
 
 pub use answers::ANSWER_RECORDS_MAX;
 pub use block::{Block, Effects, Outcome};
+pub use cycle::BEACONS_KEPT;
+pub use economy::{Economy, RULE_NAME_BYTES_MAX, RuleError, TokenRules};
 pub use error::{AuditError, BlockError, GenesisError, RestoreError, TransactionError};
 pub use genesis::{Genesis, GenesisAccount, NETWORK_NAME_BYTES_MAX, PERIOD_MS_MAX, Parameters};
 pub use ledger::{Applied, Ledger, NONCES_AHEAD_MAX, Proven};
 pub use merkle::{OtherLeaf, ProofError, ProofStep, StateProof};
+pub use money::{Denomination, Flow, Purse, Vault};
 pub use query::{Account, Answer, Channel, Header, Model, Provider, Query, Session, Supply};
 pub use registry::{LICENCE_BYTES_MAX, MODEL_NAME_BYTES_MAX, PROVIDER_NAME_BYTES_MAX};
 pub use state::{Change, StateKey};

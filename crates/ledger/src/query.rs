@@ -8,6 +8,9 @@ use remuda_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::economy::Economy;
+use crate::money::{Flow, Purse, Vault};
+
 macro_rules! record {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
@@ -134,15 +137,23 @@ impl remuda_types::Canonical for Header {
 record! {
     /// All money there is. The invariants of the ledger are sums over it.
     Supply {
-        /// Tokens of all accounts.
+        /// Tokens of all accounts and vaults.
         tokens: Tokens,
+        /// All tokens ever minted; equals `tokens + burned`.
+        minted: Tokens,
+        /// All tokens ever burned.
+        burned: Tokens,
         /// Credits to spend of all accounts.
         credits: Credits,
         /// Credits held by open channels and not yet taken.
         locked: Credits,
+        /// Credits in vaults.
+        vaulted: Credits,
         /// Credits earned by providers.
         earned: Credits,
-        /// All credits ever granted; equals `credits + locked + earned`.
+        /// All credits that ended: settled in tokens, or paid out.
+        retired: Credits,
+        /// All credits ever made; equals `credits + locked + vaulted + earned + retired`.
         granted: Credits,
     }
 }
@@ -176,6 +187,29 @@ pub enum Query {
     Models,
     /// All money there is.
     Supply,
+    /// The rules of the economy.
+    Economy,
+    /// What a vault holds.
+    Vault(Vault),
+    /// All that was minted or burned, by reason.
+    Flows,
+    // rooms: accounts
+
+    // rooms: credits
+
+    // rooms: escrow
+
+    // rooms: devices
+
+    // rooms: stake
+
+    // rooms: epochs
+
+    // rooms: points
+
+    // rooms: governance
+
+    // rooms: disputes
 }
 
 /// The answer to a [`Query`], variant by variant.
@@ -205,4 +239,27 @@ pub enum Answer {
     Models(Vec<Model>),
     /// To `Supply`.
     Supply(Supply),
+    /// To `Economy`.
+    Economy(Box<Economy>),
+    /// To `Vault`.
+    Vault(Purse),
+    /// To `Flows`.
+    Flows(Vec<(Flow, Tokens)>),
+    // rooms: accounts
+
+    // rooms: credits
+
+    // rooms: escrow
+
+    // rooms: devices
+
+    // rooms: stake
+
+    // rooms: epochs
+
+    // rooms: points
+
+    // rooms: governance
+
+    // rooms: disputes
 }

@@ -5,11 +5,14 @@
 //! writes go through [`State::write`], which keeps indexes and journal.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use borsh::BorshSerialize;
-use remuda_types::{AccountId, ChannelId, NodeId, PublicKey, TimestampMs};
+use remuda_types::{AccountId, ChannelId, Hash, Height, NodeId, PublicKey, TimestampMs, Tokens};
 
+use crate::economy::Economy;
 use crate::genesis::Parameters;
+use crate::money::{Flow, Purse, Vault};
 use crate::{Account, Channel, Model, Provider, Session, Supply};
 
 /// The first byte of every stored value: the format of the records.
@@ -121,6 +124,31 @@ tables! {
     7 Provider providers: NodeId => Provider,
     /// A model's registration, by its public name.
     8 Model models: String => Model,
+    /// The rules of the economy, changed by governance only.
+    9 Economy economy: () => Arc<Economy>,
+    /// What a vault holds; an empty one has no record.
+    10 Vault vaults: Vault => Purse,
+    /// All tokens that were minted or burned for one reason.
+    11 Flow flows: Flow => Tokens,
+    /// The beacon of a block, for a while.
+    12 Beacon beacons: Height => Hash,
+    // rooms: accounts (tags 20 to 29)
+
+    // rooms: credits (tags 30 to 39)
+
+    // rooms: escrow (tags 40 to 49)
+
+    // rooms: devices (tags 50 to 59)
+
+    // rooms: stake (tags 60 to 69)
+
+    // rooms: epochs (tags 70 to 79)
+
+    // rooms: points (tags 80 to 89)
+
+    // rooms: governance (tags 90 to 99)
+
+    // rooms: disputes (tags 100 to 109)
 }
 
 fn tagged<K: BorshSerialize>(tag: u8, key: &K) -> Vec<u8> {
@@ -147,6 +175,23 @@ pub(crate) struct Indexes {
     pub(crate) channels_of_payer: BTreeMap<PublicKey, BTreeSet<ChannelId>>,
     pub(crate) channels_of_provider: BTreeMap<NodeId, BTreeSet<ChannelId>>,
     pub(crate) closed_by_time: BTreeSet<(TimestampMs, ChannelId)>,
+    // rooms: accounts
+
+    // rooms: credits
+
+    // rooms: escrow
+
+    // rooms: devices
+
+    // rooms: stake
+
+    // rooms: epochs
+
+    // rooms: points
+
+    // rooms: governance
+
+    // rooms: disputes
 }
 
 fn link<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: K, value: V, present: bool) {
@@ -180,6 +225,23 @@ impl Indexes {
                     self.closed_by_time.remove(&(*closed_at, *id));
                 }
             }
+            // rooms: accounts
+
+            // rooms: credits
+
+            // rooms: escrow
+
+            // rooms: devices
+
+            // rooms: stake
+
+            // rooms: epochs
+
+            // rooms: points
+
+            // rooms: governance
+
+            // rooms: disputes
             _ => {}
         }
     }
@@ -214,6 +276,16 @@ impl State {
         self.indexes.note(&old, false);
         self.indexes.note(&incoming, true);
         old
+    }
+
+    /// The rules in force.
+    pub(crate) fn economy(&self) -> Arc<Economy> {
+        self.tables.economy.get(&()).cloned().unwrap_or_default()
+    }
+
+    /// The beacon of the block at `height`, while it is kept.
+    pub(crate) fn beacon(&self, height: Height) -> Option<Hash> {
+        self.tables.beacons.get(&height).copied()
     }
 
     pub(crate) fn mark(&self) -> Mark {

@@ -129,4 +129,21 @@ pub enum Action {
         /// The licence's SPDX name, at most 64 bytes.
         licence: String,
     },
+    // rooms: accounts
+
+    // rooms: credits
+
+    // rooms: escrow
+
+    // rooms: devices
+
+    // rooms: stake
+
+    // rooms: epochs
+
+    // rooms: points
+
+    // rooms: governance
+
+    // rooms: disputes
 }

@@ -34,6 +34,7 @@ fn genesis() -> Genesis {
             credits: Credits(1_000_000),
         }],
         parameters: Parameters::default(),
+        economy: remuda_ledger::Economy::default(),
     }
 }
 

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use remuda_ledger::{
-    Action, Block, Genesis, GenesisAccount, Ledger, Parameters, SignedTransaction, Transaction,
+    Action, Block, Economy, Genesis, GenesisAccount, Ledger, Parameters, SignedTransaction,
+    Transaction,
 };
 use remuda_types::{AccountId, Credits, SecretKey, Signed, Tokens};
 
@@ -29,8 +30,14 @@ pub fn genesis() -> Genesis {
             credits: Credits::DOLLAR,
         })
         .collect();
-    let parameters = Parameters::default();
-    Genesis { name: "test".into(), time: 1_000, grantor: key(0).public(), accounts, parameters }
+    Genesis {
+        name: "test".into(),
+        time: 1_000,
+        grantor: key(0).public(),
+        accounts,
+        parameters: Parameters::default(),
+        economy: Economy::default(),
+    }
 }
 
 pub fn to(number: u8, amount: u128) -> Action {

@@ -77,6 +77,7 @@ impl Network {
             grantor: account.public(),
             accounts,
             parameters: Parameters::default(),
+            economy: remuda_ledger::Economy::default(),
         };
         let path = folder.path().join("ledger");
         let ledger = Validator::open(ValidatorConfig::new(path, genesis)).await.unwrap();

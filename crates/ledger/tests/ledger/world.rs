@@ -63,6 +63,7 @@ pub(crate) fn genesis_with(parameters: Parameters) -> Genesis {
         grantor: grantor().public(),
         accounts: vec![funded(alice()), funded(bob())],
         parameters,
+        economy: remuda_ledger::Economy::default(),
     }
 }
 
@@ -139,7 +140,7 @@ impl World {
     }
 
     fn records_but_nonce(&self, key: &SecretKey) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let mut records: BTreeMap<_, _> = self.ledger.leaves().collect();
+        let mut records = records(&self.ledger);
         records.remove(&StateKey::Nonce(key.public()).to_bytes());
         records
     }
@@ -229,4 +230,14 @@ pub(crate) fn redeem(vouchers: Vec<Signed<Voucher>>) -> Action {
 pub(crate) fn assert_same(a: &Ledger, b: &Ledger) {
     assert_eq!(a.head().digest(), b.head().digest());
     assert!(a.leaves().eq(b.leaves()));
+}
+
+/// Whether a leaf's key is that of a beacon: every block keeps one, whatever it holds.
+pub(crate) fn is_beacon(key: &[u8]) -> bool {
+    key[0] == StateKey::Beacon(0).to_bytes()[0]
+}
+
+/// All leaves but the beacons.
+pub(crate) fn records(ledger: &Ledger) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    ledger.leaves().filter(|(key, _)| !is_beacon(key)).collect()
 }

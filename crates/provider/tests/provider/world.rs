@@ -170,6 +170,7 @@ impl World {
             grantor: key(9).public(),
             accounts: vec![account],
             parameters: Parameters::default(),
+            economy: remuda_ledger::Economy::default(),
         };
         let config = ValidatorConfig::new(folder.path().join("ledger.redb"), genesis);
         let ledger = Validator::open(config).await.unwrap();

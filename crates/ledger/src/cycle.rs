@@ -1,0 +1,107 @@
+//! What happens in every block beside its transactions, at block time: the only list of it.
+
+use std::sync::Arc;
+
+use remuda_types::{Hash, Height, TimestampMs};
+
+use crate::economy::Economy;
+use crate::error::TransactionError;
+use crate::genesis::Parameters;
+use crate::state::{Row, State};
+
+/// How many of the newest beacon values the state keeps.
+pub const BEACONS_KEPT: u64 = 1_024;
+
+/// The surroundings of one block.
+#[derive(Debug)]
+pub(crate) struct Cycle {
+    /// The time of the block being built.
+    pub(crate) now: TimestampMs,
+    /// The time of the block before.
+    pub(crate) before: TimestampMs,
+    /// Its height.
+    pub(crate) height: Height,
+    /// The beacon of the block before: unknown when the block before that was made.
+    pub(crate) beacon: Hash,
+    /// The rules.
+    pub(crate) economy: Arc<Economy>,
+    /// The bounds.
+    pub(crate) parameters: Parameters,
+}
+
+/// One rule of every block. On an error it has no effect at all.
+type Rule = fn(&mut State, &Cycle) -> Result<(), TransactionError>;
+
+/// Before the transactions.
+const BEGIN: &[Rule] = &[
+    keep_beacon,
+    // rooms: accounts
+    // rooms: credits
+    // rooms: escrow
+    // rooms: devices
+    // rooms: stake
+    // rooms: epochs
+    // rooms: points
+    // rooms: governance
+    // rooms: disputes
+];
+
+/// After the transactions.
+const END: &[Rule] = &[
+    forget_closed,
+    // rooms: accounts
+    // rooms: credits
+    // rooms: escrow
+    // rooms: devices
+    // rooms: stake
+    // rooms: epochs
+    // rooms: points
+    // rooms: governance
+    // rooms: disputes
+];
+
+/// When something in this state wants a block even if no transaction comes: the earliest time.
+pub(crate) fn next_due(_state: &State) -> Option<TimestampMs> {
+    let due: [Option<TimestampMs>; 0] = [
+        // rooms: credits
+        // rooms: escrow
+        // rooms: stake
+        // rooms: epochs
+        // rooms: governance
+        // rooms: disputes
+    ];
+    due.into_iter().flatten().min()
+}
+
+/// Runs the rules that come before the transactions.
+pub(crate) fn begin(state: &mut State, cycle: &Cycle) {
+    run(state, cycle, BEGIN);
+}
+
+/// Runs the rules that come after the transactions.
+pub(crate) fn end(state: &mut State, cycle: &Cycle) {
+    run(state, cycle, END);
+}
+
+fn run(state: &mut State, cycle: &Cycle, rules: &[Rule]) {
+    for rule in rules {
+        let mark = state.mark();
+        if rule(state, cycle).is_err() {
+            state.roll_back(mark);
+        }
+    }
+}
+
+fn keep_beacon(state: &mut State, cycle: &Cycle) -> Result<(), TransactionError> {
+    let Some(height) = cycle.height.checked_sub(1) else { return Ok(()) };
+    state.write(Row::Beacon(height, Some(cycle.beacon)));
+    if let Some(old) = height.checked_sub(BEACONS_KEPT) {
+        state.write(Row::Beacon(old, None));
+    }
+    Ok(())
+}
+
+fn forget_closed(state: &mut State, cycle: &Cycle) -> Result<(), TransactionError> {
+    state.forget_closed(cycle.now, cycle.parameters.closed_memory_ms);
+    Ok(())
+}

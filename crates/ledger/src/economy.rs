@@ -1,0 +1,134 @@
+//! The rules of one network's economy, as a profile states them. They are part of the state
+//! (and of its root); after genesis only governance changes them.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use remuda_types::Tokens;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The longest name of a profile or a token, in bytes.
+pub const RULE_NAME_BYTES_MAX: usize = 64;
+
+/// Every rule of an economy, one section a room. The default is an economy without fees,
+/// emission or stake, in which credits are granted.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+#[serde(default, deny_unknown_fields)]
+pub struct Economy {
+    /// The profile's name; empty for the default.
+    pub profile: String,
+    /// The token and its cap.
+    pub token: TokenRules,
+    // rooms: accounts
+    // rooms: credits
+    // rooms: escrow
+    // rooms: devices
+    // rooms: stake
+    // rooms: epochs
+    // rooms: points
+    // rooms: governance
+    // rooms: disputes
+}
+
+/// The token.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenRules {
+    /// What people call it.
+    pub symbol: String,
+    /// The most that may ever exist at one time; none means no bound.
+    #[serde(with = "optional_tokens")]
+    pub cap: Option<Tokens>,
+}
+
+impl Default for TokenRules {
+    fn default() -> Self {
+        Self { symbol: "RMD".into(), cap: None }
+    }
+}
+
+/// An optional amount: `"none"` or whole tokens.
+mod optional_tokens {
+    use remuda_types::Tokens;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use crate::math::units::tokens;
+
+    pub(super) fn serialize<S: Serializer>(cap: &Option<Tokens>, to: S) -> Result<S::Ok, S::Error> {
+        match cap {
+            Some(cap) => tokens::serialize(cap, to),
+            None => to.serialize_str("none"),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D>(from: D) -> Result<Option<Tokens>, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        match String::deserialize(from)?.as_str() {
+            "none" => Ok(None),
+            text => tokens::parse(text).map(Some).map_err(de::Error::custom),
+        }
+    }
+}
+
+/// A rule that cannot stand.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{path}: {rule}")]
+pub struct RuleError {
+    /// Where it stands: section and field, as in `stake.cooldown`.
+    pub path: String,
+    /// What would be accepted.
+    pub rule: String,
+}
+
+impl RuleError {
+    /// A rule at `path` that must read otherwise.
+    pub fn new(path: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { path: path.into(), rule: rule.into() }
+    }
+
+    /// Requires that a rule holds.
+    ///
+    /// # Errors
+    /// The rule's path and text when it does not.
+    pub fn require(holds: bool, path: &str, rule: &str) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self::new(path, rule)) }
+    }
+}
+
+impl Economy {
+    /// Checks each section, and what must hold between them.
+    ///
+    /// # Errors
+    /// The first [`RuleError`] found.
+    pub fn validate(&self) -> Result<(), RuleError> {
+        let fits = |text: &str| text.len() <= RULE_NAME_BYTES_MAX;
+        RuleError::require(fits(&self.profile), "profile", "must have at most 64 bytes")?;
+        let symbol = !self.token.symbol.is_empty() && fits(&self.token.symbol);
+        RuleError::require(symbol, "token.symbol", "must have 1 to 64 bytes")?;
+        // rooms: accounts
+        // rooms: credits
+        // rooms: escrow
+        // rooms: devices
+        // rooms: stake
+        // rooms: epochs
+        // rooms: points
+        // rooms: governance
+        // rooms: disputes
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_stands_and_a_wrong_name_does_not() {
+        assert_eq!(Economy::default().validate(), Ok(()));
+        let long = Economy { profile: "x".repeat(65), ..Economy::default() };
+        assert_eq!(long.validate().map_err(|error| error.path), Err("profile".into()));
+    }
+}
