@@ -8,6 +8,7 @@ pub mod units;
 mod wide;
 
 pub use fixed::{Fixed, FixedError};
+pub use functions::{FunctionError, integer_sqrt};
 pub use split::{split_by_shares, split_by_weights};
 pub use units::{Period, Share};
 pub use wide::{Rounding, mul_div};
