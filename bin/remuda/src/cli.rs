@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod network;
+
+pub(crate) use network::{ClockCommand, NetworkCommand, NetworkInitArgs, ProfileCommand};
+
 /// Turns idle GPUs and CPUs into one compute network.
 #[derive(Debug, Parser)]
 #[command(name = "remuda", version, after_help = crate::exit::HELP, propagate_version = true)]
@@ -61,6 +65,15 @@ pub(crate) enum Command {
     /// Relay traffic for nodes behind a NAT
     #[command(subcommand)]
     Relay(RelayCommand),
+    /// Networks: found one
+    #[command(subcommand)]
+    Network(NetworkCommand),
+    /// Economies as files: list, show, check and compare them
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+    /// Block time: show it, or move it on where it is virtual
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// Your account: balances and transfers
     #[command(subcommand)]
     Wallet(WalletCommand),

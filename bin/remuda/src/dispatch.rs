@@ -5,7 +5,9 @@ use anyhow::Result;
 use crate::cli::{
     Cli, Command, GatewayCommand, IndexerCommand, ReceiptCommand, RelayCommand, ValidatorCommand,
 };
-use crate::commands::{chat, explain, key, model, provider, receipt, wallet};
+use crate::commands::{
+    chat, clock, explain, key, model, network, profile, provider, receipt, wallet,
+};
 use crate::config::{self, Config};
 use crate::exit::{Exit, coded};
 use crate::gateway_api::GatewayApi;
@@ -82,6 +84,14 @@ async fn ask(environment: &Environment, command: Command) -> Result<()> {
             access.close().await;
             result
         }
+        Command::Clock(command) => {
+            let access = environment.ledger().await?;
+            let result = clock::run(&access, &command, output).await;
+            access.close().await;
+            result
+        }
+        Command::Profile(command) => profile::run(&command, output),
+        Command::Network(command) => network::run(&environment.home, &command, output),
         Command::Key(command) => {
             let access = environment.ledger().await?;
             let result = key::run(&access, &command, output).await;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["types"],
     &["ledger", "market", "proof"],
+    &["profiles"],
     &["net"],
     &["engine", "models"],
     &["chain"],
@@ -20,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Crates that take events and return effects: nothing of the outside world may enter.
-const PURE: &[&str] = &["types", "ledger", "market", "proof"];
+const PURE: &[&str] = &["types", "ledger", "market", "proof", "profiles"];
 
 /// What may not appear among a pure crate's dependencies.
 const IMPURE: &[&str] = &["tokio", "iroh", "redb", "reqwest", "axum", "hyper", "rand", "rustix"];

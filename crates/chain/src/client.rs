@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use borsh::{BorshDeserialize, BorshSerialize};
 use remuda_ledger::{
-    Account, Answer, Block, Channel, Effects, Header, Model, Outcome, Provider, Query, Session,
-    SignedTransaction, Supply,
+    Account, Answer, Block, Channel, Economy, Effects, Header, Model, Outcome, Provider, Query,
+    Session, SignedTransaction, Supply,
 };
-use remuda_types::{AccountId, ChannelId, Hash, Height, NetworkId, NodeId, PublicKey};
+use remuda_types::{AccountId, ChannelId, Hash, Height, NetworkId, NodeId, PublicKey, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use crate::LedgerError;
@@ -93,6 +93,16 @@ pub trait LedgerClient: Send + Sync + Debug {
     /// # Errors
     /// Remotely, whatever the way to the validator brings.
     async fn next_head(&self, after: Height, wait: Duration) -> Result<Header, LedgerError>;
+
+    /// Moves block time on to `until`, and waits until every rule that became due has run: the
+    /// newest header. Only on a network whose economy says `virtual_clock`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Protocol`] where block time is real; [`LedgerError::Timeout`] while rules
+    /// still run.
+    async fn advance(&self, _until: TimestampMs) -> Result<Header, LedgerError> {
+        Err(LedgerError::protocol("block time on this network is real: nobody can move it"))
+    }
 }
 
 macro_rules! expect_answer {
@@ -164,6 +174,11 @@ pub trait LedgerClientExt: LedgerClient {
     /// All registered models.
     async fn models(&self) -> Result<Vec<Model>, LedgerError> {
         expect_answer!(self.query(Query::Models).await?, Models)
+    }
+
+    /// The rules of the economy.
+    async fn economy(&self) -> Result<Box<Economy>, LedgerError> {
+        expect_answer!(self.query(Query::Economy).await?, Economy)
     }
 
     /// All money there is.

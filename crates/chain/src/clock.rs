@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use remuda_types::TimestampMs;
 
@@ -11,6 +11,12 @@ use remuda_types::TimestampMs;
 pub trait Clock: Send + Sync + Debug {
     /// Now, in milliseconds since the Unix epoch.
     fn now_ms(&self) -> TimestampMs;
+
+    /// How long it takes until this clock shows `at`; `None` when that does not depend on
+    /// real time.
+    fn until(&self, at: TimestampMs) -> Option<Duration> {
+        Some(Duration::from_millis(at.saturating_sub(self.now_ms())))
+    }
 }
 
 /// The operating system's clock.
@@ -42,12 +48,18 @@ impl ManualClock {
 
     /// Moves on by `by_ms` milliseconds.
     pub fn advance(&self, by_ms: u64) {
-        self.0.fetch_add(by_ms, Ordering::Relaxed);
+        let later = |now: u64| Some(now.saturating_add(by_ms));
+        // The closure never declines, so this never fails.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
     }
 }
 
 impl Clock for ManualClock {
     fn now_ms(&self) -> TimestampMs {
         self.0.load(Ordering::Relaxed)
+    }
+
+    fn until(&self, at: TimestampMs) -> Option<Duration> {
+        (at <= self.now_ms()).then_some(Duration::ZERO)
     }
 }

@@ -80,6 +80,11 @@ impl Machine {
         Ok(Self { genesis, store, shown, working: Mutex::new(working), heads })
     }
 
+    /// When a block is due even if no transaction comes.
+    pub(crate) fn next_due(&self) -> Option<TimestampMs> {
+        self.shown.read().next_due()
+    }
+
     /// Makes the next block of `transactions` at `time` (or at the head's time, if that is
     /// later), writes it to disk, and shows it.
     pub(crate) fn execute(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use remuda_ledger::{Block, TransactionError};
-use remuda_types::Hash;
+use remuda_types::{Hash, TimestampMs};
 
 use crate::machine::{ExecuteError, Machine};
 use crate::mempool::Pending;
@@ -37,16 +37,26 @@ impl Producer {
     pub(crate) fn run(self) {
         let mut last_block = Instant::now();
         let next_nonce = |key: &_| self.machine.next_nonce(key);
-        while let Some(batch) = self.queue.next(&self.rhythm, last_block, next_nonce) {
-            self.answer_stale(batch.stale);
-            let idle = last_block.elapsed();
-            let heartbeat_is_due = self.rhythm.heartbeat.is_some_and(|interval| idle >= interval);
-            if !batch.ready.is_empty() || heartbeat_is_due {
-                self.produce(batch.ready);
+        let mut served = None;
+        loop {
+            let heartbeat = self.rhythm.heartbeat.map(|interval| last_block + interval);
+            // A rule that stays due after the block that was made for it waits like others.
+            let due = self.machine.next_due().filter(|due| served != Some(*due));
+            let idle_until = [heartbeat, self.instant_of(due)].into_iter().flatten().min();
+            let Some(turn) = self.queue.next(&self.rhythm, idle_until, next_nonce) else { return };
+            self.answer_stale(turn.batch.stale);
+            if !turn.batch.ready.is_empty() || turn.even_empty {
+                self.produce(turn.batch.ready);
                 self.machine.catch_up();
                 last_block = Instant::now();
+                served = due.filter(|due| *due <= self.clock.now_ms());
             }
         }
+    }
+
+    /// When the clock will show `time`.
+    fn instant_of(&self, time: Option<TimestampMs>) -> Option<Instant> {
+        Some(Instant::now() + self.clock.until(time?)?)
     }
 
     fn produce(&self, batch: Vec<Pending>) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use remuda_ledger::{Answer, Block, Header, Query, SignedTransaction, TransactionError};
-use remuda_types::{Canonical, Hash, Height, NetworkId};
+use remuda_types::{Canonical, Hash, Height, NetworkId, TimestampMs};
 
 use crate::{Found, Included, LedgerError, StorageError};
 
@@ -59,6 +59,11 @@ pub enum Request {
         /// How long to wait for it, in milliseconds.
         wait_ms: u32,
     },
+    /// Move block time on: on a network whose clock is virtual.
+    Advance {
+        /// Until when.
+        until: TimestampMs,
+    },
 }
 
 /// What a validator answers.
@@ -74,7 +79,7 @@ pub enum Response {
     Network(NetworkId),
     /// To `Lookup`.
     Found(Option<Found>),
-    /// To `NextHead`.
+    /// To `NextHead` and `Advance`.
     Head(Header),
     /// To any request that was not granted.
     Refused(Refusal),

@@ -19,10 +19,21 @@ pub(crate) struct Rhythm {
     pub(crate) bounds: BlockBounds,
 }
 
+/// What the producer has to do.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    /// What waited.
+    pub(crate) batch: Batch,
+    /// Whether a block is due even if nothing waited.
+    pub(crate) even_empty: bool,
+}
+
 #[derive(Debug, Default)]
 struct State {
     pool: Mempool,
     closed: bool,
+    /// A block is wanted even if it is empty.
+    forced: bool,
 }
 
 /// See the module.
@@ -49,26 +60,37 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits until there is something for a block, a gap ends or the heartbeat is due, and
-    /// takes it. `None` once the queue is closed.
+    /// Wants a block now, even an empty one.
+    pub(crate) fn force(&self) {
+        self.state.lock().forced = true;
+        self.bell.notify_one();
+    }
+
+    /// Waits until there is something for a block, a gap ends or `idle_until` has come (then
+    /// also an empty block is due), and takes it. `None` once the queue is closed.
     pub(crate) fn next(
         &self,
         rhythm: &Rhythm,
-        last_block: Instant,
+        idle_until: Option<Instant>,
         next_nonce: impl Fn(&PublicKey) -> u64,
-    ) -> Option<Batch> {
-        let heartbeat = rhythm.heartbeat.map(|interval| last_block + interval);
+    ) -> Option<Turn> {
         let mut state = self.state.lock();
         loop {
             if state.closed {
                 return None;
             }
             let now = Instant::now();
-            match due(&state.pool, rhythm, heartbeat) {
+            let idle_until = if state.forced { Some(now) } else { idle_until };
+            match due(&state.pool, rhythm, idle_until) {
                 Some(at) if at > now => {
                     self.bell.wait_until(&mut state, at);
                 }
-                Some(_) => return Some(state.pool.take(now, rhythm.bounds, next_nonce)),
+                Some(_) => {
+                    state.forced = false;
+                    let batch = state.pool.take(now, rhythm.bounds, next_nonce);
+                    let even_empty = idle_until.is_some_and(|at| at <= now);
+                    return Some(Turn { batch, even_empty });
+                }
                 None => self.bell.wait(&mut state),
             }
         }
@@ -89,11 +111,11 @@ impl Queue {
 }
 
 /// When the producer has something to do; a moment that has passed means now.
-fn due(pool: &Mempool, rhythm: &Rhythm, heartbeat: Option<Instant>) -> Option<Instant> {
+fn due(pool: &Mempool, rhythm: &Rhythm, idle_until: Option<Instant>) -> Option<Instant> {
     let full = pool.count() >= rhythm.bounds.transactions;
     let collected =
         pool.fresh_since().map(|since| if full { since } else { since + rhythm.collect });
-    [collected, pool.gap_ends(), heartbeat].into_iter().flatten().min()
+    [collected, pool.gap_ends(), idle_until].into_iter().flatten().min()
 }
 
 pub(crate) fn stopped() -> LedgerError {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rand::Rng as _;
 use remuda_ledger::{Answer, Block, Header, Query, SignedTransaction};
 use remuda_net::Endpoint;
-use remuda_types::{Hash, Height, NetworkId, NodeAddress};
+use remuda_types::{Hash, Height, NetworkId, NodeAddress, TimestampMs};
 use tokio::time::{sleep, timeout};
 
 use crate::protocol::{self, HEAD_WAIT_MAX, Request, Response};
@@ -219,6 +219,11 @@ impl LedgerClient for RemoteLedger {
         let request = Request::NextHead { after, wait_ms };
         let wait = self.inner.config.request_timeout + wait;
         expect_response!(self.ask(&request, wait).await?, Head)
+    }
+
+    async fn advance(&self, until: TimestampMs) -> Result<Header, LedgerError> {
+        let wait = self.inner.config.request_timeout * 3;
+        expect_response!(self.ask(&Request::Advance { until }, wait).await?, Head)
     }
 }
 

@@ -70,6 +70,7 @@ impl LedgerService {
                 let wait = Duration::from_millis(wait_ms.into()).min(HEAD_WAIT_MAX);
                 Response::Head(self.ledger.next_head(after, wait).await?)
             }
+            Request::Advance { until } => Response::Head(self.ledger.advance(until).await?),
         })
     }
 }

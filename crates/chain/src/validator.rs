@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use remuda_ledger::{Answer, Block, Genesis, Header, Query, SignedTransaction, TransactionError};
-use remuda_types::{Hash, Height, NetworkId};
+use remuda_types::{Hash, Height, NetworkId, TimestampMs};
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
 
@@ -20,8 +20,8 @@ use crate::protocol::HEAD_WAIT_MAX;
 use crate::queue::{Queue, Rhythm, stopped};
 use crate::store::{Opener, Store, file_opener, make_file};
 use crate::{
-    Clock, Found, Included, LedgerClient, LedgerError, Retention, StorageError, SystemClock,
-    transaction_digest,
+    Clock, Found, Included, LedgerClient, LedgerError, ManualClock, Retention, StorageError,
+    SystemClock, transaction_digest,
 };
 
 /// How long after its first transaction a block is made, unless configured.
@@ -87,6 +87,8 @@ struct Inner {
     machine: Arc<Machine>,
     queue: Arc<Queue>,
     network: NetworkId,
+    /// The hand of the clock, when block time is moved by hand.
+    hand: Option<Arc<ManualClock>>,
     producer: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -140,17 +142,23 @@ impl Validator {
     fn start(machine: Machine, config: &ValidatorConfig) -> Result<Self, StorageError> {
         let machine = Arc::new(machine);
         let queue = Arc::new(Queue::default());
+        let virtual_clock = config.genesis.economy.virtual_clock;
+        let hand = virtual_clock.then(|| Arc::new(ManualClock::at(machine.head().time)));
+        let clock = match &hand {
+            Some(hand) => Arc::clone(hand) as Arc<dyn Clock>,
+            None => Arc::clone(&config.clock),
+        };
         let producer = Producer {
             machine: Arc::clone(&machine),
             queue: Arc::clone(&queue),
-            clock: Arc::clone(&config.clock),
+            clock,
             rhythm: rhythm(config),
         };
         let thread =
             thread::Builder::new().name("remuda-producer".into()).spawn(move || producer.run())?;
         let network = config.genesis.network();
         let producer = Mutex::new(Some(thread));
-        Ok(Self { inner: Arc::new(Inner { machine, queue, network, producer }) })
+        Ok(Self { inner: Arc::new(Inner { machine, queue, network, hand, producer }) })
     }
 
     /// The headers as they come; the receiver always holds the newest.
@@ -235,6 +243,23 @@ impl LedgerClient for Validator {
 
     async fn lookup(&self, digest: Hash) -> Result<Option<Found>, LedgerError> {
         self.on_disk(move |machine| Ok(machine.lookup(&digest)?)).await
+    }
+
+    async fn advance(&self, until: TimestampMs) -> Result<Header, LedgerError> {
+        let inner = &self.inner;
+        let real = || LedgerError::protocol("block time on this network is real");
+        let hand = inner.hand.as_ref().ok_or_else(real)?;
+        hand.set(until.max(hand.now_ms()));
+        inner.queue.force();
+        let mut heads = self.heads();
+        let reached = |head: &Header| {
+            head.time >= until && inner.machine.next_due().is_none_or(|due| due > until)
+        };
+        let reached = heads.wait_for(reached);
+        match tokio::time::timeout(SUBMIT_WAIT_MAX, reached).await {
+            Ok(head) => Ok(head.map_err(|_| stopped())?.clone()),
+            Err(_) => Err(LedgerError::Timeout { after: SUBMIT_WAIT_MAX }),
+        }
     }
 
     async fn next_head(&self, after: Height, wait: Duration) -> Result<Header, LedgerError> {

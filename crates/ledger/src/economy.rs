@@ -9,6 +9,9 @@ use thiserror::Error;
 /// The longest name of a profile or a token, in bytes.
 pub const RULE_NAME_BYTES_MAX: usize = 64;
 
+/// The longest description of a profile, in bytes.
+pub const ABOUT_BYTES_MAX: usize = 4_096;
+
 /// Every rule of an economy, one section a room. The default is an economy without fees,
 /// emission or stake, in which credits are granted.
 #[derive(
@@ -18,6 +21,11 @@ pub const RULE_NAME_BYTES_MAX: usize = 64;
 pub struct Economy {
     /// The profile's name; empty for the default.
     pub profile: String,
+    /// What the profile is, for people.
+    pub about: String,
+    /// Whether block time moves only when somebody moves it: for tests and demonstrations.
+    /// Part of the genesis, so that such a network can never pass for a real one.
+    pub virtual_clock: bool,
     /// The token and its cap.
     pub token: TokenRules,
     // rooms: accounts
@@ -106,6 +114,8 @@ impl Economy {
     pub fn validate(&self) -> Result<(), RuleError> {
         let fits = |text: &str| text.len() <= RULE_NAME_BYTES_MAX;
         RuleError::require(fits(&self.profile), "profile", "must have at most 64 bytes")?;
+        let about = self.about.len() <= ABOUT_BYTES_MAX;
+        RuleError::require(about, "about", "must have at most 4096 bytes")?;
         let symbol = !self.token.symbol.is_empty() && fits(&self.token.symbol);
         RuleError::require(symbol, "token.symbol", "must have 1 to 64 bytes")?;
         // rooms: accounts

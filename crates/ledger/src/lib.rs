@@ -67,7 +67,7 @@ mod transaction;
 pub use answers::ANSWER_RECORDS_MAX;
 pub use block::{Block, Effects, Outcome};
 pub use cycle::BEACONS_KEPT;
-pub use economy::{Economy, RULE_NAME_BYTES_MAX, RuleError, TokenRules};
+pub use economy::{ABOUT_BYTES_MAX, Economy, RULE_NAME_BYTES_MAX, RuleError, TokenRules};
 pub use error::{AuditError, BlockError, GenesisError, RestoreError, TransactionError};
 pub use genesis::{Genesis, GenesisAccount, NETWORK_NAME_BYTES_MAX, PERIOD_MS_MAX, Parameters};
 pub use ledger::{Applied, Ledger, NONCES_AHEAD_MAX, Proven};
