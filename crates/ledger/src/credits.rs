@@ -1,8 +1,11 @@
 //! Credits: their grant, and their way through channels. Each step keeps the sums of
 //! [`Supply`] beside the records.
 
+mod rules;
+
 use remuda_types::{AccountId, Credits};
 
+pub use self::rules::{BreakerRules, Mode, OracleRules, POSTERS_MAX, Rules, WINDOW_SAMPLES_MAX};
 use crate::Supply;
 use crate::block::Effects;
 use crate::context::{Context, Verdict};

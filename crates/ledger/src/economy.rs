@@ -30,11 +30,15 @@ pub struct Economy {
     pub token: TokenRules,
     // rooms: accounts
     // rooms: credits
+    /// Credits and the oracle.
+    pub credits: crate::credits::Rules,
     // rooms: escrow
     // rooms: devices
     // rooms: stake
     // rooms: epochs
     // rooms: points
+    /// Points, teams, chests and certificates.
+    pub points: crate::points::Rules,
     // rooms: governance
     // rooms: disputes
 }
@@ -120,11 +124,13 @@ impl Economy {
         RuleError::require(symbol, "token.symbol", "must have 1 to 64 bytes")?;
         // rooms: accounts
         // rooms: credits
+        self.credits.validate()?;
         // rooms: escrow
         // rooms: devices
         // rooms: stake
         // rooms: epochs
         // rooms: points
+        self.points.validate()?;
         // rooms: governance
         // rooms: disputes
         Ok(())
