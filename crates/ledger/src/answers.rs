@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::state::State;
-use crate::{Answer, Header, Query};
+use crate::{Answer, Header, Query, credits, points};
 
 /// The most records in one answer; further ones, in the order of their keys, are left out.
 pub const ANSWER_RECORDS_MAX: usize = 16_384;
@@ -36,7 +36,7 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         // rooms: accounts
 
         // rooms: credits
-
+        Query::Credits(query) => Answer::Credits(credits::answer(state, head.time, query)),
         // rooms: escrow
 
         // rooms: devices
@@ -46,7 +46,7 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         // rooms: epochs
 
         // rooms: points
-
+        Query::Points(query) => Answer::Points(points::answer(state, query)),
         // rooms: governance
 
         // rooms: disputes

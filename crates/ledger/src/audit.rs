@@ -17,6 +17,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     // rooms: accounts
 
     // rooms: credits
+    crate::credits::audit(state)?;
 
     // rooms: escrow
 
@@ -27,6 +28,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     // rooms: epochs
 
     // rooms: points
+    crate::points::audit(state)?;
 
     // rooms: governance
 
@@ -34,7 +36,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     Ok(())
 }
 
-fn require(holds: bool, invariant: impl FnOnce() -> String) -> Result<(), AuditError> {
+pub(crate) fn require(holds: bool, invariant: impl FnOnce() -> String) -> Result<(), AuditError> {
     if holds { Ok(()) } else { Err(AuditError { invariant: invariant() }) }
 }
 

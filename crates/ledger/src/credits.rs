@@ -1,10 +1,29 @@
-//! Credits: their grant, and their way through channels. Each step keeps the sums of
+//! Credits: their grant, their way through channels, and how tokens become credits and
+//! earned credits tokens at the oracle's price. Each step keeps the sums of
 //! [`Supply`] beside the records.
 
+mod actions;
+mod audit;
+mod error;
+mod market;
+mod oracle;
+mod queries;
+mod records;
 mod rules;
+mod terms;
 
 use remuda_types::{AccountId, Credits};
 
+pub use self::actions::CreditsAction;
+pub(crate) use self::actions::execute;
+pub(crate) use self::audit::audit;
+pub use self::error::CreditsError;
+pub(crate) use self::market::watch;
+pub use self::oracle::POSTS_MAX;
+pub(crate) use self::oracle::observe;
+pub(crate) use self::queries::answer;
+pub use self::queries::{CreditsAnswer, CreditsQuery};
+pub use self::records::{Book, Breaker, Post, Purchase, Sample, Settlement, Status};
 pub use self::rules::{BreakerRules, Mode, OracleRules, POSTERS_MAX, Rules, WINDOW_SAMPLES_MAX};
 use crate::Supply;
 use crate::block::Effects;
@@ -93,6 +112,7 @@ impl State {
         account.earned = account.earned.add(amount)?;
         self.put_supply(supply);
         self.put_account(to, account);
+        self.award_points(to, crate::points::Work::Earned(amount.0.into()));
         Ok(())
     }
 }

@@ -42,6 +42,7 @@ const BEGIN: &[Rule] = &[
     // rooms: stake
     // rooms: epochs
     // rooms: points
+    crate::points::begin,
     // rooms: governance
     // rooms: disputes
 ];
@@ -51,19 +52,25 @@ const END: &[Rule] = &[
     forget_closed,
     // rooms: accounts
     // rooms: credits
+    crate::credits::observe,
+    crate::credits::watch,
     // rooms: escrow
     // rooms: devices
     // rooms: stake
     // rooms: epochs
     // rooms: points
+    crate::points::draw_due,
+    crate::points::convert,
     // rooms: governance
     // rooms: disputes
 ];
 
 /// When something in this state wants a block even if no transaction comes: the earliest time.
-pub(crate) fn next_due(_state: &State) -> Option<TimestampMs> {
-    let due: [Option<TimestampMs>; 0] = [
+pub(crate) fn next_due(state: &State) -> Option<TimestampMs> {
+    let due = [
         // rooms: credits
+        // rooms: points
+        crate::points::next_due(state),
         // rooms: escrow
         // rooms: stake
         // rooms: epochs

@@ -226,7 +226,9 @@ pub enum TransactionError {
     // rooms: accounts
 
     // rooms: credits
-
+    /// Of credits and the oracle.
+    #[error(transparent)]
+    Credits(#[from] crate::credits::CreditsError),
     // rooms: escrow
 
     // rooms: devices
@@ -236,7 +238,9 @@ pub enum TransactionError {
     // rooms: epochs
 
     // rooms: points
-
+    /// Of points.
+    #[error(transparent)]
+    Points(#[from] crate::points::PointsError),
     // rooms: governance
 
     // rooms: disputes
@@ -287,7 +291,7 @@ impl TransactionError {
             // rooms: accounts
 
             // rooms: credits
-
+            Self::Credits(error) => error.code(),
             // rooms: escrow
 
             // rooms: devices
@@ -297,7 +301,7 @@ impl TransactionError {
             // rooms: epochs
 
             // rooms: points
-
+            Self::Points(error) => error.code(),
             // rooms: governance
 
             // rooms: disputes
@@ -309,7 +313,14 @@ impl TransactionError {
     /// being changed.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::WrongNonce { .. } | Self::ChannelNotOver { .. })
+        match self {
+            Self::WrongNonce { .. } | Self::ChannelNotOver { .. } => true,
+            // rooms: credits
+            Self::Credits(error) => error.is_retryable(),
+            // rooms: points
+            Self::Points(error) => error.is_retryable(),
+            _ => false,
+        }
     }
 
     /// Whether the transaction was not the signer's at all (or not its next): it did not even

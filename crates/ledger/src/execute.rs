@@ -3,7 +3,7 @@
 use crate::context::{Context, Verdict};
 use crate::state::State;
 use crate::transaction::Action;
-use crate::{Model, accounts, channels, credits, registry, sessions};
+use crate::{Model, accounts, channels, credits, points, registry, sessions};
 
 /// Runs one action. On an error the state may be half changed: the caller rolls it back.
 pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action) -> Verdict {
@@ -40,20 +40,20 @@ pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action)
             registry::register_model(state, context, model)
         } // rooms: accounts
 
-          // rooms: credits
+        // rooms: credits
+        Action::Credits(action) => credits::execute(state, context, action),
+        // rooms: escrow
 
-          // rooms: escrow
+        // rooms: devices
 
-          // rooms: devices
+        // rooms: stake
 
-          // rooms: stake
+        // rooms: epochs
 
-          // rooms: epochs
+        // rooms: points
+        Action::Points(action) => points::execute(state, context, action),
+        // rooms: governance
 
-          // rooms: points
-
-          // rooms: governance
-
-          // rooms: disputes
+        // rooms: disputes
     }
 }

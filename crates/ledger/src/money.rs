@@ -56,6 +56,8 @@ pub enum Vault {
     Disputes,
     /// Fees that await their split.
     Fees,
+    /// Fees kept for checkers, until epochs pay them out.
+    CheckerFees,
 }
 
 /// Who holds money.

@@ -20,6 +20,7 @@ macro_rules! record {
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
     };
 }
+pub(crate) use record;
 
 record! {
     /// An account.
@@ -196,7 +197,8 @@ pub enum Query {
     // rooms: accounts
 
     // rooms: credits
-
+    /// Of credits and the oracle.
+    Credits(crate::credits::CreditsQuery),
     // rooms: escrow
 
     // rooms: devices
@@ -206,7 +208,8 @@ pub enum Query {
     // rooms: epochs
 
     // rooms: points
-
+    /// Of points, teams, chests and certificates.
+    Points(crate::points::PointsQuery),
     // rooms: governance
 
     // rooms: disputes
@@ -248,7 +251,8 @@ pub enum Answer {
     // rooms: accounts
 
     // rooms: credits
-
+    /// To `Credits`.
+    Credits(crate::credits::CreditsAnswer),
     // rooms: escrow
 
     // rooms: devices
@@ -258,7 +262,8 @@ pub enum Answer {
     // rooms: epochs
 
     // rooms: points
-
+    /// To `Points`.
+    Points(crate::points::PointsAnswer),
     // rooms: governance
 
     // rooms: disputes

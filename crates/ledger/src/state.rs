@@ -135,6 +135,12 @@ tables! {
     // rooms: accounts (tags 20 to 29)
 
     // rooms: credits (tags 30 to 39)
+    /// What a poster says that a token costs.
+    30 PricePost price_posts: AccountId => crate::credits::Post,
+    /// A time in which the posts' median had one value, by its beginning.
+    31 PriceSample price_samples: TimestampMs => crate::credits::Sample,
+    /// The sums of buying and settling credits.
+    32 CreditBook credit_book: () => crate::credits::Book,
 
     // rooms: escrow (tags 40 to 49)
 
@@ -145,6 +151,16 @@ tables! {
     // rooms: epochs (tags 70 to 79)
 
     // rooms: points (tags 80 to 89)
+    /// The sums of points.
+    80 PointsBook points_book: () => crate::points::PointsBook,
+    /// What an account has of points.
+    81 PointsAccount points_accounts: AccountId => crate::points::PointsAccount,
+    /// A team.
+    82 Team teams: crate::points::TeamNumber => crate::points::Team,
+    /// Chests that wait for their draw, by the block in which that was committed.
+    83 ChestOpening chest_openings: (Height, AccountId) => crate::points::Opening,
+    /// What the last draw for an account gave.
+    84 ChestsDrawn chests_drawn: AccountId => crate::points::Drawn,
 
     // rooms: governance (tags 90 to 99)
 
@@ -188,13 +204,18 @@ pub(crate) struct Indexes {
     // rooms: epochs
 
     // rooms: points
-
+    pub(crate) points: crate::points::PointsIndexes,
     // rooms: governance
 
     // rooms: disputes
 }
 
-fn link<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: K, value: V, present: bool) {
+pub(crate) fn link<K: Ord, V: Ord>(
+    index: &mut BTreeMap<K, BTreeSet<V>>,
+    key: K,
+    value: V,
+    present: bool,
+) {
     if present {
         index.entry(key).or_default().insert(value);
         return;
@@ -238,6 +259,7 @@ impl Indexes {
             // rooms: epochs
 
             // rooms: points
+            Row::PointsAccount(..) | Row::ChestOpening(..) => self.points.note(row, present),
 
             // rooms: governance
 

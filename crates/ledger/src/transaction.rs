@@ -132,7 +132,8 @@ pub enum Action {
     // rooms: accounts
 
     // rooms: credits
-
+    /// Credits for tokens, tokens for credits, and prices.
+    Credits(crate::credits::CreditsAction),
     // rooms: escrow
 
     // rooms: devices
@@ -142,7 +143,8 @@ pub enum Action {
     // rooms: epochs
 
     // rooms: points
-
+    /// Teams, invitations, chests, certificates, and what points become.
+    Points(crate::points::PointsAction),
     // rooms: governance
 
     // rooms: disputes

@@ -66,11 +66,9 @@ pub struct Rules {
     pub bonus: Share,
     /// Of the tokens that a buyer hands over, what is a fee. The rest becomes credits.
     pub fee: Share,
-    /// Of the tokens that a settlement comes to, what is a fee.
-    pub settle_fee: Share,
     /// Of a fee, what the treasury gets.
     pub fee_to_treasury: Share,
-    /// Of a fee, what is kept for checkers. What neither gets is burned, or never minted.
+    /// Of a fee, what is kept for checkers. What neither gets is burned.
     pub fee_to_checkers: Share,
     /// Whether credits that were not spent turn back into tokens.
     pub refunds: bool,
@@ -162,7 +160,6 @@ impl Rules {
             "must be below 100%",
         )?;
         RuleError::require(below(self.fee), "credits.fee", "must be below 100%")?;
-        RuleError::require(below(self.settle_fee), "credits.settle_fee", "must be below 100%")?;
         let paid = self.fee_to_treasury.billionths() + self.fee_to_checkers.billionths();
         let rule = "must not exceed 100% together with credits.fee_to_treasury";
         RuleError::require(Share::new(paid).is_some(), "credits.fee_to_checkers", rule)?;
