@@ -198,7 +198,7 @@ proptest! {
     ) {
         // A version, then network and nonce (40 bytes), then the action's tag.
         bytes[0] = 1;
-        bytes[41] %= 14;
+        bytes[41] %= 32;
         if let Ok(transaction) = Transaction::from_canonical(&bytes) {
             prop_assert_eq!(transaction.to_canonical(), bytes);
         }

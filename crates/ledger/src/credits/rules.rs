@@ -169,6 +169,9 @@ impl Rules {
         let refunds = !self.refunds || self.mode != Mode::Render;
         let rule = "must be false in the mode \"render\": what was burned does not come back";
         RuleError::require(refunds, "credits.refunds", rule)?;
+        let settles = self.mode != Mode::Remuda || self.settle_share > Share::ZERO;
+        let rule = "must be above 0% in the mode \"remuda\"";
+        RuleError::require(settles, "credits.settle_share", rule)?;
         self.breaker.validate()?;
         self.oracle.validate()
     }
@@ -223,6 +226,7 @@ mod tests {
         };
         assert_eq!(with(|r| r.spread = Share::ALL).as_deref(), Some("credits.spread"));
         assert_eq!(with(|r| r.fee = Share::ALL).as_deref(), Some("credits.fee"));
+        assert_eq!(with(|r| r.mode = Mode::Remuda).as_deref(), Some("credits.settle_share"));
         assert_eq!(with(|r| r.bonus = Share::percent(1)).as_deref(), Some("credits.bonus"));
         assert_eq!(
             with(|r| r.breaker.resume = Share::percent(96)).as_deref(),

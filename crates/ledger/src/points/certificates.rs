@@ -48,3 +48,35 @@ pub(super) fn claim(state: &mut State, context: &Context<'_>) -> Verdict {
     state.certify(id, account, rules.certificates.cap)?;
     Ok(Effects::default())
 }
+
+#[cfg(test)]
+mod tests {
+    use remuda_types::Hash;
+
+    use super::*;
+
+    fn account(number: u32) -> AccountId {
+        let mut bytes = [0; 32];
+        bytes[..4].copy_from_slice(&number.to_le_bytes());
+        AccountId(Hash(bytes))
+    }
+
+    /// The first 10,000 get one each; the 10,001st does not (DK-07).
+    #[test]
+    fn ten_thousand_and_no_more() {
+        let mut state = State::default();
+        for number in 1..=10_000 {
+            let entered = state.enter_points(account(number)).unwrap();
+            state.certify(account(number), entered, 10_000).unwrap();
+            let given = state.points_account(&account(number)).unwrap();
+            assert_eq!(given.certificate, Some(number));
+        }
+        let late = state.enter_points(account(10_001)).unwrap();
+        let error = state.certify(account(10_001), late, 10_000).unwrap_err();
+        assert_eq!(error.code(), "points_certificates_gone");
+        let first = state.points_account(&account(1)).unwrap();
+        let error = state.certify(account(1), first, 10_001).unwrap_err();
+        assert_eq!(error.code(), "points_certificate_held");
+        assert_eq!(state.points_book().certificates, 10_000);
+    }
+}

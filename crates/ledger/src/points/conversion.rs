@@ -137,15 +137,18 @@ fn part_of(pool: Tokens, points: Points, among: Points) -> Result<Tokens, Transa
 /// accounts for their tokens.
 pub(crate) fn next_due(state: &State) -> Option<TimestampMs> {
     let book = state.tables.points_book.get(&())?;
+    // A height stands for a time long past. Each block's is another, so that the next block
+    // is as urgent as the last.
+    let at_once = state.tables.beacons.keys().next_back().copied();
     if !state.tables.chest_openings.is_empty() {
-        return Some(book.started_at);
+        return at_once;
     }
     let rules = &state.economy().points;
     match book.phase {
         Phase::Open if rules.on && !rules.conversion.pool.is_zero() => {
             Some(book.started_at.saturating_add(rules.conversion.after.ms()))
         }
-        Phase::Ended | Phase::Converting { .. } => Some(book.started_at),
+        Phase::Ended | Phase::Converting { .. } => at_once,
         Phase::Open | Phase::Converted { .. } => None,
     }
 }

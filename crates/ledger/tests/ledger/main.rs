@@ -6,6 +6,8 @@
 mod accounts;
 mod blocks;
 mod channels;
+mod credits;
+mod points;
 mod random;
 mod registry;
 mod sessions;

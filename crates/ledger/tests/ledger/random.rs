@@ -1,13 +1,15 @@
 //! Random histories, honest and hostile. `PROPTEST_CASES` makes the run longer.
 
+mod credits;
 mod moves;
+mod points;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use remuda_ledger::{
-    Action, Answer, Applied, Channel, Ledger, Parameters, Query, SignedTransaction, StateKey,
-    StateProof, Supply,
+    Action, Answer, Applied, Channel, Economy, Genesis, Ledger, Parameters, Query,
+    SignedTransaction, StateKey, StateProof, Supply,
 };
 use remuda_types::job::JobKind;
 use remuda_types::{ChannelId, Credits, Hash, ManifestHash, SecretKey, Signed, Tokens};
@@ -41,6 +43,17 @@ fn parameters() -> Parameters {
     }
 }
 
+/// The economy of a history: every room is on.
+fn economy(variant: usize) -> Economy {
+    Economy {
+        // rooms: credits
+        credits: credits::rules(variant),
+        // rooms: points
+        points: points::rules(),
+        ..Economy::default()
+    }
+}
+
 struct Run {
     world: World,
     follower: Ledger,
@@ -50,8 +63,9 @@ struct Run {
 }
 
 impl Run {
-    fn new() -> Self {
-        let world = World::with(parameters());
+    fn new(variant: usize) -> Self {
+        let economy = economy(variant);
+        let world = World::from_genesis(Genesis { economy, ..genesis_with(parameters()) });
         let follower = Ledger::new(&world.genesis).unwrap();
         let store = follower.leaves().collect();
         let mut run =
@@ -155,6 +169,15 @@ impl Run {
             Attempt::Expire { channel } => {
                 (None, Action::ExpireChannel { channel: self.pick(channel) })
             }
+            // rooms: credits
+            Attempt::Credits { what, amount } => {
+                let (signer, action) = credits::action(what, amount);
+                (Some(signer), action)
+            }
+            // rooms: points
+            Attempt::Points { what, amount, other } => {
+                (None, points::action(what, amount, account_of(&actor(other))))
+            }
             other => registry_action(&other),
         }
     }
@@ -217,6 +240,9 @@ impl Run {
     fn check_refusals_alone(&self, transactions: &[SignedTransaction]) {
         let mut base = self.world.ledger.clone();
         base.apply(self.world.now, &[]).unwrap();
+        // What a block does by itself, whatever is in it.
+        let quiet = base.clone().apply(self.world.now, &[]).unwrap().changes;
+        let quiet: BTreeSet<_> = quiet.into_iter().map(|(key, _)| key).collect();
         for transaction in transactions {
             let mut probe = base.clone();
             let applied = probe.apply(self.world.now, std::slice::from_ref(transaction)).unwrap();
@@ -224,9 +250,7 @@ impl Run {
             let nonce = StateKey::Nonce(transaction.signer).to_bytes();
             let changed: Vec<_> = applied.changes.iter().map(|(key, _)| key).collect();
             let expected: &[&Vec<u8>] = if error.is_inadmissible() { &[] } else { &[&nonce] };
-            // Forgetting closed channels belongs to the block, not to the transaction.
-            let closed = StateKey::Closed(ChannelId::default()).to_bytes()[0];
-            let own = |key: &&Vec<u8>| key[0] != closed && !is_beacon(key);
+            let own = |key: &&Vec<u8>| !quiet.contains(*key);
             let changed: Vec<_> = changed.into_iter().filter(own).collect();
             assert_eq!(changed, expected, "{error}");
         }
@@ -299,6 +323,8 @@ struct Snapshot {
     supply: Supply,
     channels: BTreeMap<ChannelId, Channel>,
     earned: Vec<Credits>,
+    // rooms: credits
+    trade: remuda_ledger::credits::Book,
 }
 
 impl Snapshot {
@@ -311,13 +337,17 @@ impl Snapshot {
             }
         }
         let earned = (0..8).map(|index| world.account(&actor(index)).earned).collect();
-        Self { supply: world.supply(), channels, earned }
+        // rooms: credits
+        credits::check(world);
+        let trade = credits::status(world).book;
+        Self { supply: world.supply(), channels, earned, trade }
     }
 
     fn check_against(&self, next: &Self, applied: &Applied) {
         let supply = &next.supply;
-        assert_eq!(supply.tokens, Tokens(2 * TOKENS));
-        assert_eq!(supply.granted.0, supply.credits.0 + supply.locked.0 + supply.earned.0);
+        assert_eq!(supply.minted, supply.tokens.add(supply.burned).unwrap());
+        let held = supply.credits.0 + supply.locked.0 + supply.vaulted.0 + supply.earned.0;
+        assert_eq!(supply.granted.0, held + supply.retired.0);
         let (mut granted, mut earned) = (self.supply.granted, self.supply.earned);
         for (transaction, outcome) in applied.block.transactions.iter().zip(&applied.block.outcomes)
         {
@@ -327,8 +357,13 @@ impl Snapshot {
                 granted = granted.add(amount).unwrap();
             }
         }
+        // rooms: credits
+        granted = granted.add(next.trade.sold.sub(self.trade.sold).unwrap()).unwrap();
+        let settled = next.trade.settled.sub(self.trade.settled).unwrap();
+        earned = earned.sub(settled).unwrap();
         assert_eq!((supply.granted, supply.earned), (granted, earned));
-        assert!(self.earned.iter().zip(&next.earned).all(|(before, after)| before <= after));
+        let rises = |(before, after)| before <= after;
+        assert!(!settled.is_zero() || self.earned.iter().zip(&next.earned).all(rises));
         for (id, after) in &next.channels {
             let Some(before) = self.channels.get(id) else { continue };
             assert!(before.redeemed <= after.redeemed && before.deposit <= after.deposit);
@@ -350,7 +385,7 @@ proptest! {
 
     #[test]
     fn every_history_keeps_every_invariant(history in history()) {
-        let mut run = Run::new();
+        let mut run = Run::new(history.len());
         for (pause, moves) in &history {
             run.block(*pause, moves);
         }
@@ -368,7 +403,7 @@ fn histories_are_lively() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..200 {
         let history = history().new_tree(&mut runner).unwrap().current();
-        let mut run = Run::new();
+        let mut run = Run::new(history.len());
         for (pause, moves) in history {
             run.world.now += pause;
             let block = run.sign(&moves);
@@ -402,6 +437,17 @@ fn histories_are_lively() {
         "channel_exists",
         "channel_not_over",
         "channel_ending",
+        // rooms: credits
+        "credits_no_price",
+        "credits_too_few",
+        "credits_too_dear",
+        "credits_refunds_off",
+        "oracle_not_poster",
+        // rooms: points
+        "points_in_team",
+        "points_no_chest",
+        "points_self_referral",
+        "points_ended",
     ] {
         assert!(seen.contains_key(name), "never met: {name}; met: {seen:?}");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use remuda_ledger::{
-    Account, Action, Answer, Applied, Channel, Effects, Genesis, GenesisAccount, Ledger,
+    Account, Action, Answer, Applied, Channel, Economy, Effects, Genesis, GenesisAccount, Ledger,
     Parameters, Query, Session, SignedTransaction, StateKey, Supply, Transaction, TransactionError,
 };
 use remuda_types::{
@@ -79,7 +79,15 @@ impl World {
     }
 
     pub(crate) fn with(parameters: Parameters) -> Self {
-        let genesis = genesis_with(parameters);
+        Self::from_genesis(genesis_with(parameters))
+    }
+
+    pub(crate) fn with_economy(economy: Economy) -> Self {
+        let genesis = Genesis { economy, ..genesis_with(Parameters::default()) };
+        Self::from_genesis(genesis)
+    }
+
+    pub(crate) fn from_genesis(genesis: Genesis) -> Self {
         let ledger = Ledger::new(&genesis).unwrap();
         Self { genesis, ledger, now: START }
     }
@@ -129,20 +137,17 @@ impl World {
         self.send(key, action).unwrap()
     }
 
-    /// The action must be refused; of the state only the signer's nonce may differ after it.
+    /// The action must be refused; but for the signer's nonce the state must be the one that
+    /// an empty block gives.
     pub(crate) fn refused(&mut self, key: &SecretKey, action: Action) -> &'static str {
         let nonce = self.nonce(key);
-        let before = self.records_but_nonce(key);
+        let mut empty = self.ledger.clone();
+        empty.apply(self.now, &[]).unwrap();
         let error = self.send(key, action).unwrap_err();
-        assert_eq!(self.records_but_nonce(key), before, "{error}");
+        let same = records_but_nonce(&empty, key) == records_but_nonce(&self.ledger, key);
+        assert!(same, "the refused action left a trace: {error}");
         assert_eq!(self.nonce(key), nonce + 1, "a recorded failure consumes its nonce");
         error.code()
-    }
-
-    fn records_but_nonce(&self, key: &SecretKey) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let mut records = records(&self.ledger);
-        records.remove(&StateKey::Nonce(key.public()).to_bytes());
-        records
     }
 
     pub(crate) fn account(&self, key: &SecretKey) -> Account {
@@ -230,6 +235,12 @@ pub(crate) fn redeem(vouchers: Vec<Signed<Voucher>>) -> Action {
 pub(crate) fn assert_same(a: &Ledger, b: &Ledger) {
     assert_eq!(a.head().digest(), b.head().digest());
     assert!(a.leaves().eq(b.leaves()));
+}
+
+fn records_but_nonce(ledger: &Ledger, key: &SecretKey) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut records = records(ledger);
+    records.remove(&StateKey::Nonce(key.public()).to_bytes());
+    records
 }
 
 /// Whether a leaf's key is that of a beacon: every block keeps one, whatever it holds.

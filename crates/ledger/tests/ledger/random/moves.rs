@@ -22,6 +22,10 @@ pub(super) enum Attempt {
     Register { reward: u8 },
     Deregister,
     Model { name: u8 },
+    // rooms: credits
+    Credits { what: u8, amount: u64 },
+    // rooms: points
+    Points { what: u8, amount: u64, other: u8 },
 }
 
 /// What is wrong with a signature, if anything.
@@ -92,6 +96,11 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         1 => any().prop_map(|reward| Attempt::Register { reward }),
         1 => Just(Attempt::Deregister),
         1 => (0..3_u8).prop_map(|name| Attempt::Model { name }),
+        // rooms: credits
+        5 => (any(), amount()).prop_map(|(what, amount)| Attempt::Credits { what, amount }),
+        // rooms: points
+        5 => (any(), amount(), any())
+            .prop_map(|(what, amount, other)| Attempt::Points { what, amount, other }),
     ]
 }
 
