@@ -161,7 +161,7 @@ pub(super) fn post(state: &mut State, context: &Context<'_>, price: Credits) -> 
 pub(crate) fn observe(state: &mut State, cycle: &Cycle) -> Result<(), TransactionError> {
     let rules = &cycle.economy.credits.oracle;
     forget(state, rules, cycle.now);
-    let last = state.tables.price_samples.values().next_back().cloned();
+    let last = state.tables.price_samples.values().next_back().copied();
     let reading = state.reading(rules, cycle.now);
     match (last, reading) {
         (None, None) => {}

@@ -21,6 +21,7 @@ record! {
 
 record! {
     /// A time in which the median of the posts had one value.
+    #[derive(Copy)]
     Sample {
         /// The price of one whole token.
         price: Credits,

@@ -146,7 +146,7 @@ pub(crate) fn draw_due(state: &mut State, cycle: &Cycle) -> Done {
             Some(beacon) => (decides, beacon),
             None => (newest, cycle.beacon),
         };
-        let opening = opening.clone();
+        let opening = *opening;
         let count = left.min(opening.count.saturating_sub(opening.drawn));
         left -= count.max(1);
         let turn = Turn { id, committed, height, beacon };

@@ -66,6 +66,7 @@ record! {
 
 record! {
     /// Chests of one account that were committed to be opened in one block.
+    #[derive(Copy)]
     Opening {
         /// How many.
         count: u32,
