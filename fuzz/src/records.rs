@@ -112,6 +112,7 @@ pub fn small_genesis() -> Genesis {
         time: 1_700_000_000_000,
         grantor: key,
         accounts: vec![account],
+        roles: std::collections::BTreeMap::new(),
         parameters: Parameters::default(),
         economy: remuda_ledger::Economy::default(),
     }

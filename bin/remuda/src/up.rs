@@ -113,6 +113,7 @@ pub(crate) fn found(home: &Home) -> Result<NetworkFile> {
             tokens: Tokens::ZERO,
             credits: FOUNDER_CREDITS,
         }],
+        roles: std::collections::BTreeMap::new(),
         parameters: Parameters::default(),
         economy: remuda_ledger::Economy::default(),
     };

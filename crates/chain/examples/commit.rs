@@ -41,6 +41,7 @@ fn genesis(keys: &[SecretKey]) -> Genesis {
         time: 0,
         grantor,
         accounts,
+        roles: std::collections::BTreeMap::new(),
         parameters: Parameters::default(),
         economy: Economy::default(),
     }

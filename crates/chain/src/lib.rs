@@ -27,6 +27,7 @@
 //!         tokens: Tokens(500),
 //!         credits: Credits::ZERO,
 //!     }],
+//!     roles: std::collections::BTreeMap::new(),
 //!     parameters: Parameters::default(),
 //!     economy: remuda_ledger::Economy::default(),
 //! };

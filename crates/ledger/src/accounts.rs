@@ -1,6 +1,45 @@
-//! Accounts: tokens and their transfer, and the nonces of keys.
+//! Accounts: tokens and their transfer, the nonces of keys, accounts of several keys, grants
+//! that vest, the allocations of the supply, and what a transaction costs.
+
+mod actions;
+mod allocations;
+mod audit;
+mod endow;
+mod error;
+mod fees;
+mod indexes;
+mod multisig;
+mod queries;
+mod records;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod vesting;
 
 use remuda_types::{AccountId, PublicKey, Tokens};
+
+pub use self::actions::AccountsAction;
+pub use self::allocations::{ALLOCATIONS_MAX, Allocation, Recipient};
+pub use self::error::AccountsError;
+pub use self::fees::{CLOSING_WEIGHT, SIGNATURE_WEIGHT, weight};
+pub use self::multisig::{MultisigPolicy, SEALED_BYTES_MAX, SealedAction};
+pub use self::queries::{AccountsAnswer, AccountsQuery, AllocationState};
+pub use self::records::{
+    AllocationPartId, AllocationUse, BaseFee, Beneficiary, Grant, GrantSource, Multisig,
+    MultisigProposal, MultisigProposalId, MultisigStatus, Vesting,
+};
+pub use self::rules::{
+    AccountRules, FeeRules, MEMBERS_MAX, MultisigRules, PARTS_MAX, PROPOSALS_MAX, VestingRules,
+};
+pub use self::vesting::VestingTerms;
+
+pub(crate) use self::actions::execute;
+pub(crate) use self::audit::audit;
+pub(crate) use self::endow::{begin, validate};
+pub(crate) use self::fees::{adjust, run};
+pub(crate) use self::indexes::AccountIndexes;
+pub(crate) use self::multisig::expire;
+pub(crate) use self::queries::answer;
 
 use crate::Account;
 use crate::block::Effects;
@@ -8,6 +47,9 @@ use crate::context::{Context, Verdict};
 use crate::error::TransactionError;
 use crate::money::Holder;
 use crate::state::{Row, State};
+
+/// What a change of the state comes to.
+type Done = Result<(), TransactionError>;
 
 impl Account {
     /// An account that holds nothing; it has no record.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::state::State;
-use crate::{Answer, Header, Query, credits, points};
+use crate::{Answer, Header, Query, accounts, credits, points};
 
 /// The most records in one answer; further ones, in the order of their keys, are left out.
 pub const ANSWER_RECORDS_MAX: usize = 16_384;
@@ -34,7 +34,7 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         Query::Vault(vault) => Answer::Vault(state.vault(*vault)),
         Query::Flows => Answer::Flows(tables.flows.iter().map(|(k, v)| (*k, *v)).collect()),
         // rooms: accounts
-
+        Query::Accounts(query) => Answer::Accounts(accounts::answer(state, query)),
         // rooms: credits
         Query::Credits(query) => Answer::Credits(credits::answer(state, head.time, query)),
         // rooms: escrow

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use remuda_types::{AccountId, AmountError, Credits, PublicKey};
 
-use crate::Supply;
 use crate::error::AuditError;
 use crate::state::{Row, State};
+use crate::{Supply, accounts};
 
 /// Checks every invariant.
 pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
@@ -15,6 +15,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     channels(state)?;
     indexes(state)?;
     // rooms: accounts
+    accounts::audit(state)?;
 
     // rooms: credits
     crate::credits::audit(state)?;
@@ -36,6 +37,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     Ok(())
 }
 
+/// Requires that an invariant holds.
 pub(crate) fn require(holds: bool, invariant: impl FnOnce() -> String) -> Result<(), AuditError> {
     if holds { Ok(()) } else { Err(AuditError { invariant: invariant() }) }
 }

@@ -5,7 +5,7 @@ use remuda_types::{Canonical, Credits, Hash, NetworkId, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{BlockError, TransactionError};
-use crate::{Header, SignedTransaction};
+use crate::{Header, SignedTransaction, light};
 
 const TRANSACTIONS_DOMAIN: &str = "remuda/block-transactions/1";
 const OUTCOMES_DOMAIN: &str = "remuda/block-outcomes/1";
@@ -93,23 +93,7 @@ impl Block {
     /// # Errors
     /// The first [`BlockError`] found.
     pub fn verify_links(&self, parent: &Header) -> Result<(), BlockError> {
-        let header = &self.header;
-        if header.network != parent.network {
-            return Err(BlockError::WrongNetwork);
-        }
-        let found = header.height;
-        let no_next = BlockError::WrongHeight { expected: u64::MAX, found };
-        let expected = parent.height.checked_add(1).ok_or(no_next)?;
-        if header.height != expected {
-            return Err(BlockError::WrongHeight { expected, found });
-        }
-        let head = parent.digest();
-        if header.parent != head {
-            return Err(BlockError::WrongParent { head });
-        }
-        if header.time < parent.time {
-            return Err(BlockError::TimeBackwards { head: parent.time, found: header.time });
-        }
+        light::verify_successor(parent, &self.header)?;
         self.verify_body(parent)
     }
 

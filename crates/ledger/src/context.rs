@@ -38,6 +38,22 @@ impl Context<'_> {
     pub(crate) fn account(&self) -> AccountId {
         self.signer.into()
     }
+
+    /// The surroundings of what is done in the name of an account that no key signs for, such
+    /// as one of several keys: every rule sees that account, and none sees a signature. (The
+    /// bytes of its name stand where a signer's key does; nobody can sign for them.)
+    pub(crate) fn acting_as(&self, account: AccountId) -> Context<'static> {
+        Context {
+            signer: PublicKey(account.0.0),
+            now: self.now,
+            height: self.height,
+            grantor: self.grantor,
+            beacon: self.beacon,
+            economy: self.economy.clone(),
+            parameters: self.parameters,
+            voucher_holds: &[],
+        }
+    }
 }
 
 /// Checks the length of a text that a transaction brings into the state.

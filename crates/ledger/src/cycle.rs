@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use remuda_types::{Hash, Height, TimestampMs};
 
+use crate::accounts;
 use crate::economy::Economy;
 use crate::error::TransactionError;
 use crate::genesis::Parameters;
@@ -23,6 +24,8 @@ pub(crate) struct Cycle {
     pub(crate) height: Height,
     /// The beacon of the block before: unknown when the block before that was made.
     pub(crate) beacon: Hash,
+    /// What the transactions of the block weigh that paid their fee; 0 before they ran.
+    pub(crate) weight: u64,
     /// The rules.
     pub(crate) economy: Arc<Economy>,
     /// The bounds.
@@ -51,6 +54,8 @@ const BEGIN: &[Rule] = &[
 const END: &[Rule] = &[
     forget_closed,
     // rooms: accounts
+    accounts::expire,
+    accounts::adjust,
     // rooms: credits
     crate::credits::observe,
     crate::credits::watch,

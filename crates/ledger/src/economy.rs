@@ -6,6 +6,8 @@ use remuda_types::Tokens;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::accounts::{AccountRules, Allocation};
+
 /// The longest name of a profile or a token, in bytes.
 pub const RULE_NAME_BYTES_MAX: usize = 64;
 
@@ -29,6 +31,8 @@ pub struct Economy {
     /// The token and its cap.
     pub token: TokenRules,
     // rooms: accounts
+    /// Fees, accounts of several keys, and vesting.
+    pub accounts: AccountRules,
     // rooms: credits
     /// Credits and the oracle.
     pub credits: crate::credits::Rules,
@@ -52,29 +56,35 @@ pub struct TokenRules {
     /// The most that may ever exist at one time; none means no bound.
     #[serde(with = "optional_tokens")]
     pub cap: Option<Tokens>,
+    /// The whole that the allocations share; stated when there are any, at most the cap.
+    #[serde(with = "optional_tokens")]
+    pub total: Option<Tokens>,
+    /// To whom the whole belongs; the parts come to exactly 100 % of `total`. None: nothing is
+    /// allocated, and what is minted follows from the rules alone.
+    pub allocations: Vec<Allocation>,
 }
 
 impl Default for TokenRules {
     fn default() -> Self {
-        Self { symbol: "RMD".into(), cap: None }
+        Self { symbol: "RMD".into(), cap: None, total: None, allocations: Vec::new() }
     }
 }
 
 /// An optional amount: `"none"` or whole tokens.
-mod optional_tokens {
+pub(crate) mod optional_tokens {
     use remuda_types::Tokens;
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     use crate::math::units::tokens;
 
-    pub(super) fn serialize<S: Serializer>(cap: &Option<Tokens>, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(cap: &Option<Tokens>, to: S) -> Result<S::Ok, S::Error> {
         match cap {
             Some(cap) => tokens::serialize(cap, to),
             None => to.serialize_str("none"),
         }
     }
 
-    pub(super) fn deserialize<'de, D>(from: D) -> Result<Option<Tokens>, D::Error>
+    pub(crate) fn deserialize<'de, D>(from: D) -> Result<Option<Tokens>, D::Error>
     where
         D: Deserializer<'de>,
     {
@@ -123,6 +133,8 @@ impl Economy {
         let symbol = !self.token.symbol.is_empty() && fits(&self.token.symbol);
         RuleError::require(symbol, "token.symbol", "must have 1 to 64 bytes")?;
         // rooms: accounts
+        self.token.validate_allocations()?;
+        self.accounts.validate()?;
         // rooms: credits
         self.credits.validate()?;
         // rooms: escrow

@@ -5,6 +5,8 @@ use remuda_types::{AccountId, ChannelId, Credits, Hash, Height, TimestampMs, Tok
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::accounts::AccountsError;
+
 /// Why a transaction takes no effect. It is recorded in the block, so its encoding is part of
 /// the chain: new variants go to the end.
 #[derive(
@@ -224,7 +226,9 @@ pub enum TransactionError {
         cap: Tokens,
     },
     // rooms: accounts
-
+    /// A rule of accounts of several keys, grants or fees.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
     // rooms: credits
     /// Of credits and the oracle.
     #[error(transparent)]
@@ -289,7 +293,7 @@ impl TransactionError {
             Self::RegistryFull { .. } => "registry_full",
             Self::SupplyCap { .. } => "supply_cap",
             // rooms: accounts
-
+            Self::Accounts(error) => error.code(),
             // rooms: credits
             Self::Credits(error) => error.code(),
             // rooms: escrow
@@ -315,6 +319,8 @@ impl TransactionError {
     pub const fn is_retryable(&self) -> bool {
         match self {
             Self::WrongNonce { .. } | Self::ChannelNotOver { .. } => true,
+            // rooms: accounts
+            Self::Accounts(error) => error.is_retryable(),
             // rooms: credits
             Self::Credits(error) => error.is_retryable(),
             // rooms: points
@@ -333,6 +339,8 @@ impl TransactionError {
                 | Self::BadSignature
                 | Self::WrongNetwork
                 | Self::WrongNonce { .. }
+                // Whoever cannot pay the fee leaves no trace.
+                | Self::Accounts(AccountsError::FeeUnpayable { .. })
         )
     }
 }

@@ -38,8 +38,9 @@ pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action)
             let (kinds, owner) = (kinds.clone(), context.account());
             let model = Model { name, manifest: *manifest, kinds, licence, owner };
             registry::register_model(state, context, model)
-        } // rooms: accounts
-
+        }
+        // rooms: accounts
+        Action::Accounts(action) => accounts::execute(state, context, action),
         // rooms: credits
         Action::Credits(action) => credits::execute(state, context, action),
         // rooms: escrow

@@ -1,11 +1,12 @@
 //! How a network begins, and the bounds that it keeps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use remuda_types::{AccountId, Canonical, Credits, NetworkId, PublicKey, TimestampMs, Tokens};
 use serde::{Deserialize, Serialize};
 
+use crate::accounts;
 use crate::economy::Economy;
 use crate::error::GenesisError;
 
@@ -23,6 +24,10 @@ pub struct Genesis {
     pub grantor: PublicKey,
     /// What accounts hold at the start; each account once.
     pub accounts: Vec<GenesisAccount>,
+    /// Which account each allocation with `to = "account"` belongs to, by the allocation's
+    /// name. One that is not named here belongs to the public treasury.
+    #[serde(default)]
+    pub roles: BTreeMap<String, AccountId>,
     /// The bounds.
     pub parameters: Parameters,
     /// The rules of the economy.
@@ -57,7 +62,8 @@ impl Genesis {
             }
         }
         self.parameters.validate()?;
-        Ok(self.economy.validate()?)
+        self.economy.validate()?;
+        Ok(accounts::validate(self)?)
     }
 }
 
@@ -166,6 +172,7 @@ mod tests {
             time: 0,
             grantor: PublicKey([1; 32]),
             accounts: vec![],
+            roles: BTreeMap::new(),
             parameters: Parameters::default(),
             economy: Economy::default(),
         }

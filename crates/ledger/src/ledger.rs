@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use remuda_types::{NetworkId, PublicKey, TimestampMs};
+use remuda_types::{NetworkId, PublicKey, TimestampMs, Tokens};
 
 use crate::answers::answer;
 use crate::block::{Block, Outcome, genesis_header, next_header};
@@ -15,7 +15,7 @@ use crate::genesis::{Genesis, Parameters};
 use crate::merkle::{StateProof, Trie};
 use crate::signatures::{Verified, verify_all};
 use crate::state::{Change, Row, State, StateKey};
-use crate::{Answer, Header, Query, SignedTransaction, audit, execute};
+use crate::{Answer, Header, Query, SignedTransaction, accounts, audit};
 
 /// How far ahead of a key's next nonce [`Ledger::check`] lets a transaction be: so many of one
 /// key may wait for one block.
@@ -84,6 +84,7 @@ impl Ledger {
         for entry in &genesis.accounts {
             state.endow(entry).map_err(|_| GenesisError::Overflow)?;
         }
+        accounts::begin(&mut state, genesis)?;
         state.take_journal();
         let mut trie = Trie::new();
         for (key, value) in state.tables.leaves() {
@@ -179,9 +180,9 @@ impl Ledger {
         audit::audit(&self.state)
     }
 
-    /// Whether a block could hold `transaction`: its size, its signature, its network, and a
-    /// nonce that is the key's next or at most [`NONCES_AHEAD_MAX`] later. It does not say
-    /// whether the transaction will succeed.
+    /// Whether a block could hold `transaction`: its size, its signature, its network, a nonce
+    /// that is the key's next or at most [`NONCES_AHEAD_MAX`] later, and a signer who could pay
+    /// its fee now. It does not say whether the transaction will succeed.
     ///
     /// # Errors
     /// The [`TransactionError`] with which a block would refuse it.
@@ -191,7 +192,16 @@ impl Ledger {
         if found < expected || found - expected > NONCES_AHEAD_MAX {
             return Err(TransactionError::WrongNonce { expected, found });
         }
-        transaction.verify().map_err(|_| TransactionError::BadSignature)
+        transaction.verify().map_err(|_| TransactionError::BadSignature)?;
+        self.state.check_fee(transaction, self.head.time)
+    }
+
+    /// What `transaction` would cost in the next block, in tokens.
+    ///
+    /// # Errors
+    /// [`TransactionError::Overflow`].
+    pub fn fee(&self, transaction: &SignedTransaction) -> Result<Tokens, TransactionError> {
+        self.state.fee_of(&self.economy(), transaction)
     }
 
     fn check_envelope(&self, transaction: &SignedTransaction) -> Result<(), TransactionError> {
@@ -219,13 +229,16 @@ impl Ledger {
     ) -> Result<Applied, BlockError> {
         self.check_block(time, transactions.len())?;
         let verified = verify_all(transactions);
-        let cycle = self.cycle(time);
+        let mut cycle = self.cycle(time);
         cycle::begin(&mut self.state, &cycle);
         let outcomes = transactions
             .iter()
             .zip(&verified)
             .map(|(transaction, verified)| self.apply_one(&cycle, transaction, verified).into())
             .collect::<Vec<Outcome>>();
+        if cycle.economy.accounts.fees.are_on() {
+            cycle.weight = weight_of(transactions, &outcomes);
+        }
         cycle::end(&mut self.state, &cycle);
         Ok(self.seal(time, transactions, outcomes))
     }
@@ -280,6 +293,7 @@ impl Ledger {
             before: self.head.time,
             height: self.head.height + 1,
             beacon: self.head.beacon,
+            weight: 0,
             economy: self.state.economy(),
             parameters: self.parameters(),
         }
@@ -300,7 +314,6 @@ impl Ledger {
         if found != expected {
             return Err(TransactionError::WrongNonce { expected, found });
         }
-        self.state.consume_nonce(signer);
         let context = Context {
             signer,
             now: cycle.now,
@@ -311,12 +324,7 @@ impl Ledger {
             parameters: self.parameters(),
             voucher_holds: &verified.vouchers,
         };
-        let mark = self.state.mark();
-        let verdict = execute::execute(&mut self.state, &context, &transaction.body.action);
-        if verdict.is_err() {
-            self.state.roll_back(mark);
-        }
-        verdict
+        accounts::run(&mut self.state, &context, transaction)
     }
 
     /// Ends the block: the trie, the header, and what is needed to store or to revert it.
@@ -337,4 +345,14 @@ impl Ledger {
             undo: Undo { parent, journal, leaves: before },
         }
     }
+}
+
+/// What the transactions weigh that a block had to hold.
+fn weight_of(transactions: &[SignedTransaction], outcomes: &[Outcome]) -> u64 {
+    let admitted = |outcome: &Outcome| match outcome {
+        Outcome::Applied(_) => true,
+        Outcome::Refused(error) => !error.is_inadmissible(),
+    };
+    let held = transactions.iter().zip(outcomes).filter(|(_, outcome)| admitted(outcome));
+    held.fold(0, |sum, (transaction, _)| sum.saturating_add(accounts::weight(transaction)))
 }

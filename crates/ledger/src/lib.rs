@@ -25,6 +25,7 @@
 //!         tokens: Tokens(500),
 //!         credits: Credits::DOLLAR,
 //!     }],
+//!     roles: std::collections::BTreeMap::new(),
 //!     parameters: Parameters::default(),
 //!     economy: Economy::default(),
 //! };
@@ -41,7 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod accounts;
+pub mod accounts;
 mod answers;
 mod audit;
 mod block;
@@ -54,6 +55,7 @@ mod error;
 mod execute;
 mod genesis;
 mod ledger;
+pub mod light;
 pub mod math;
 mod merkle;
 mod money;

@@ -8,6 +8,7 @@ use remuda_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::{AccountsAnswer, AccountsQuery};
 use crate::economy::Economy;
 use crate::money::{Flow, Purse, Vault};
 
@@ -195,7 +196,8 @@ pub enum Query {
     /// All that was minted or burned, by reason.
     Flows,
     // rooms: accounts
-
+    /// About accounts of several keys, grants, allocations and fees.
+    Accounts(AccountsQuery),
     // rooms: credits
     /// Of credits and the oracle.
     Credits(crate::credits::CreditsQuery),
@@ -249,7 +251,8 @@ pub enum Answer {
     /// To `Flows`.
     Flows(Vec<(Flow, Tokens)>),
     // rooms: accounts
-
+    /// To `Accounts`.
+    Accounts(AccountsAnswer),
     // rooms: credits
     /// To `Credits`.
     Credits(crate::credits::CreditsAnswer),

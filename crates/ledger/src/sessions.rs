@@ -74,6 +74,22 @@ impl State {
         Ok(())
     }
 
+    /// Counts `amount` as spent by a session, for good. Its cap must have room for it.
+    pub(crate) fn spend(
+        &mut self,
+        key: &PublicKey,
+        amount: Credits,
+    ) -> Result<(), TransactionError> {
+        let mut session = self.session(key).ok_or(TransactionError::UnknownSession)?;
+        let left = session.left();
+        if amount > left {
+            return Err(TransactionError::SessionCap { left, needed: amount });
+        }
+        session.spent = session.spent.add(amount)?;
+        self.put_session(session);
+        Ok(())
+    }
+
     /// Of what was reserved for `channel`, `paid` is spent and `returned` is free again.
     pub(crate) fn settle(
         &mut self,

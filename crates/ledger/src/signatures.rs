@@ -27,6 +27,11 @@ pub(crate) fn verify_all(transactions: &[SignedTransaction]) -> Vec<Verified> {
         .collect()
 }
 
+/// How many signatures are to be checked.
+pub(crate) fn signatures_of(transaction: &SignedTransaction) -> usize {
+    1 + vouchers_of(transaction).len()
+}
+
 fn checks_of(transaction: &SignedTransaction) -> Vec<SignatureCheck> {
     let vouchers = vouchers_of(transaction).iter().map(SignatureCheck::from);
     std::iter::once(SignatureCheck::from(transaction)).chain(vouchers).collect()

@@ -9,7 +9,12 @@ use std::sync::Arc;
 
 use borsh::BorshSerialize;
 use remuda_types::{AccountId, ChannelId, Hash, Height, NodeId, PublicKey, TimestampMs, Tokens};
+use serde::Serialize;
 
+use crate::accounts::{
+    AccountIndexes, AllocationPartId, AllocationUse, BaseFee, Grant, Multisig, MultisigProposal,
+    MultisigProposalId, Vesting,
+};
 use crate::economy::Economy;
 use crate::genesis::Parameters;
 use crate::money::{Flow, Purse, Vault};
@@ -33,6 +38,23 @@ macro_rules! tables {
             #[must_use]
             pub fn to_bytes(&self) -> Vec<u8> {
                 match self { $(Self::$variant(key) => tagged($tag, key),)* }
+            }
+        }
+
+        /// A record of the state, as a light client reads it.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        #[allow(clippy::large_enum_variant, reason = "one at a time is read and looked at")]
+        #[non_exhaustive]
+        pub enum Record { $($(#[$doc])* $variant($value),)* }
+
+        impl Record {
+            /// Reads a leaf; `None` unless its bytes are exactly those of a record.
+            #[must_use]
+            pub fn decode(key: &[u8], value: &[u8]) -> Option<Self> {
+                match Row::decode(key, value)? {
+                    $(Row::$variant(_, value) => value.map(Self::$variant),)*
+                }
             }
         }
 
@@ -133,6 +155,20 @@ tables! {
     /// The beacon of a block, for a while.
     12 Beacon beacons: Height => Hash,
     // rooms: accounts (tags 20 to 29)
+    /// An account of several keys.
+    20 Multisig multisigs: AccountId => Multisig,
+    /// What the members of such an account were asked to approve.
+    21 MultisigProposal multisig_proposals: MultisigProposalId => MultisigProposal,
+    /// Tokens that come free over time, by the grant's number.
+    22 Grant grants: u64 => Grant,
+    /// All grants together.
+    23 Vesting vesting: () => Vesting,
+    /// What has been minted of an allocation, by its name.
+    24 AllocationUse allocation_uses: String => AllocationUse,
+    /// What an account was given of an allocation.
+    25 AllocationPart allocation_parts: AllocationPartId => Tokens,
+    /// The base fee, where there are fees.
+    26 BaseFee base_fee: () => BaseFee,
 
     // rooms: credits (tags 30 to 39)
     /// What a poster says that a token costs.
@@ -192,7 +228,7 @@ pub(crate) struct Indexes {
     pub(crate) channels_of_provider: BTreeMap<NodeId, BTreeSet<ChannelId>>,
     pub(crate) closed_by_time: BTreeSet<(TimestampMs, ChannelId)>,
     // rooms: accounts
-
+    pub(crate) accounts: AccountIndexes,
     // rooms: credits
 
     // rooms: escrow
@@ -231,6 +267,8 @@ pub(crate) fn link<K: Ord, V: Ord>(
 impl Indexes {
     /// Enters (`present`) or takes out a record.
     fn note(&mut self, row: &Row, present: bool) {
+        // rooms: accounts
+        self.accounts.note(row, present);
         match row {
             Row::Session(key, Some(session)) => {
                 link(&mut self.sessions_of, session.account, *key, present);

@@ -8,6 +8,8 @@ use remuda_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::AccountsAction;
+
 /// A signed transaction, as it travels and as it is kept in a block.
 pub type SignedTransaction = Signed<Transaction>;
 
@@ -130,7 +132,8 @@ pub enum Action {
         licence: String,
     },
     // rooms: accounts
-
+    /// Accounts of several keys, and grants.
+    Accounts(AccountsAction),
     // rooms: credits
     /// Credits for tokens, tokens for credits, and prices.
     Credits(crate::credits::CreditsAction),

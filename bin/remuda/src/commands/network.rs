@@ -60,6 +60,7 @@ fn genesis(home: &Home, args: &NetworkInitArgs) -> Result<Genesis> {
         time: key::now_ms(),
         grantor: founder,
         accounts: accounts(args),
+        roles: BTreeMap::new(),
         parameters: Parameters::default(),
         economy,
     })

@@ -35,6 +35,7 @@ pub fn genesis() -> Genesis {
         time: 1_000,
         grantor: key(0).public(),
         accounts,
+        roles: std::collections::BTreeMap::new(),
         parameters: Parameters::default(),
         economy: Economy::default(),
     }

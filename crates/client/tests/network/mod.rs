@@ -76,6 +76,7 @@ impl Network {
             time: 1_000,
             grantor: account.public(),
             accounts,
+            roles: std::collections::BTreeMap::new(),
             parameters: Parameters::default(),
             economy: remuda_ledger::Economy::default(),
         };

@@ -62,6 +62,7 @@ pub(crate) fn genesis_with(parameters: Parameters) -> Genesis {
         time: START,
         grantor: grantor().public(),
         accounts: vec![funded(alice()), funded(bob())],
+        roles: std::collections::BTreeMap::new(),
         parameters,
         economy: remuda_ledger::Economy::default(),
     }

@@ -169,6 +169,7 @@ impl World {
             time: 0,
             grantor: key(9).public(),
             accounts: vec![account],
+            roles: std::collections::BTreeMap::new(),
             parameters: Parameters::default(),
             economy: remuda_ledger::Economy::default(),
         };
