@@ -10,6 +10,10 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
+use remuda_ledger::accounts::{
+    AccountsAction, MultisigPolicy, MultisigProposalId, SealedAction, VestingTerms,
+};
+use remuda_ledger::math::{Period, Share};
 use remuda_ledger::{
     Action, Block, Genesis, GenesisAccount, Header, Ledger, Parameters, StateKey, Transaction,
 };
@@ -33,6 +37,7 @@ fn genesis() -> Genesis {
             tokens: Tokens(5_000_000_000),
             credits: Credits(1_000_000),
         }],
+        roles: std::collections::BTreeMap::new(),
         parameters: Parameters::default(),
         economy: remuda_ledger::Economy::default(),
     }
@@ -75,6 +80,36 @@ fn actions() -> Vec<Action> {
             licence: "MIT".into(),
         },
     ]
+    .into_iter()
+    // rooms: accounts
+    .chain(accounts_actions())
+    .collect()
+}
+
+fn accounts_actions() -> Vec<Action> {
+    let to = key(4).public().into();
+    let policy = MultisigPolicy::new([key(4).public(), key(5).public()], 2);
+    let proposal = MultisigProposalId { account: policy.account(), number: 3 };
+    let inner = Action::Transfer { to, amount: Tokens(9) };
+    let action = SealedAction::seal(&inner).unwrap();
+    let (account, expires_at) = (proposal.account, 1_700_000_100_000);
+    let terms = VestingTerms {
+        at_once: Share::percent(5),
+        cliff: Period::DAY,
+        duration: Period::DAY.times(30),
+        parts: 30,
+    };
+    let amount = Tokens(700);
+    let all = [
+        AccountsAction::CreateMultisig { policy },
+        AccountsAction::Propose { account, action, expires_at },
+        AccountsAction::Approve { proposal },
+        AccountsAction::Cancel { proposal },
+        AccountsAction::MakeGrant { to, amount, terms, revocable: true },
+        AccountsAction::ClaimGrant { grant: 7 },
+        AccountsAction::RevokeGrant { grant: 7 },
+    ];
+    all.into_iter().map(Action::Accounts).collect()
 }
 
 fn transaction(nonce: u64, action: Action) -> Transaction {

@@ -4,8 +4,8 @@
 //! it, one below lowers it, by at most `change_max`, and by at least one unit, so that it leaves
 //! a floor of zero under load and comes back to it when the load ends.
 //!
-//! Who pays: the signer's own account, in tokens. Whoever has none pays in credits at the price
-//! of the token, rounded up to a whole micro-dollar, which end by that: an account of its
+//! Who pays: the signer's own account, in tokens. Whoever has none pays in credits at the
+//! oracle's price of the token (while it has none, at the profile's), rounded up to a whole micro-dollar, which end by that: an account of its
 //! credits, a live session key of its account's within its cap, an earner of what it earned. So
 //! buyers never see a token, and a session key costs no more than it may spend. Nobody pays for
 //! another, so naming somebody (as a provider names its reward account) burdens nobody.
@@ -144,7 +144,8 @@ impl State {
         if holding.tokens >= fee {
             return Ok(Source::Tokens(own));
         }
-        let credits = fee_in_credits(economy, fee);
+        let price = self.price(now).unwrap_or(economy.accounts.fees.token_price);
+        let credits = fee_in_credits(price, fee);
         if let Some(amount) = credits {
             let session = self.session(&signer).filter(|session| !session.has_ended(now));
             if let Some(session) = session.filter(|session| session.left() >= amount) {
@@ -187,9 +188,8 @@ impl State {
     }
 }
 
-/// The fee in credits, rounded up; none when they are not accepted.
-fn fee_in_credits(economy: &Economy, fee: Tokens) -> Option<Credits> {
-    let price = economy.accounts.fees.token_price;
+/// The fee in credits at this price of a token, rounded up; none when they are not accepted.
+fn fee_in_credits(price: Credits, fee: Tokens) -> Option<Credits> {
     if price.is_zero() {
         return None;
     }
@@ -300,12 +300,11 @@ mod tests {
 
     #[test]
     fn credits_are_rounded_up() {
-        let mut economy = Economy::default();
-        assert_eq!(fee_in_credits(&economy, Tokens(1)), None);
-        economy.accounts.fees.token_price = Credits(500_000);
-        assert_eq!(fee_in_credits(&economy, Tokens(1)), Some(Credits(1)));
-        assert_eq!(fee_in_credits(&economy, Tokens(TOKEN)), Some(Credits(500_000)));
-        assert_eq!(fee_in_credits(&economy, Tokens(TOKEN + 1)), Some(Credits(500_001)));
-        assert_eq!(fee_in_credits(&economy, Tokens(u128::MAX)), None);
+        let at = |price, fee| fee_in_credits(Credits(price), Tokens(fee));
+        assert_eq!(at(0, 1), None);
+        assert_eq!(at(500_000, 1), Some(Credits(1)));
+        assert_eq!(at(500_000, TOKEN), Some(Credits(500_000)));
+        assert_eq!(at(500_000, TOKEN + 1), Some(Credits(500_001)));
+        assert_eq!(at(500_000, u128::MAX), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Random histories, honest and hostile. `PROPTEST_CASES` makes the run longer.
 
+mod accounts;
 mod credits;
 mod moves;
 mod points;
@@ -8,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use remuda_ledger::{
-    Action, Answer, Applied, Channel, Economy, Genesis, Ledger, Parameters, Query,
-    SignedTransaction, StateKey, StateProof, Supply,
+    Action, Answer, Applied, Channel, Economy, Flow, Genesis, Ledger, Parameters, Query,
+    SignedTransaction, StateKey, StateProof, Supply, Vault,
 };
 use remuda_types::job::JobKind;
 use remuda_types::{ChannelId, Credits, Hash, ManifestHash, SecretKey, Signed, Tokens};
@@ -45,13 +46,16 @@ fn parameters() -> Parameters {
 
 /// The economy of a history: every room is on.
 fn economy(variant: usize) -> Economy {
-    Economy {
+    let mut economy = Economy {
         // rooms: credits
         credits: credits::rules(variant),
         // rooms: points
         points: points::rules(),
         ..Economy::default()
-    }
+    };
+    // rooms: accounts
+    accounts::switch_on(&mut economy);
+    economy
 }
 
 struct Run {
@@ -81,6 +85,9 @@ impl Run {
             self.world.sign(&alice(), create(10, 4_000, 5_000)),
             self.world.sign(&bob(), create(11, 1_500, 600)),
         ];
+        self.apply(&transactions);
+        // rooms: accounts
+        let transactions = accounts::beginning(&self.world);
         self.apply(&transactions);
     }
 
@@ -138,6 +145,8 @@ impl Run {
                 let payer = key([10, 11, 1, 2][usize::from(signer % 4)]);
                 (Some(payer), open_channel([nonce; 32], &provider, deposit, later(life)))
             }
+            // rooms: accounts
+            Attempt::Accounts(attempt) => accounts::action(&self.world, &attempt),
             other => self.channel_action(&other),
         }
     }
@@ -235,8 +244,8 @@ impl Run {
         assert_same(&self.follower, &self.world.ledger);
     }
 
-    /// Each transaction alone: when it is refused, it changes its signer's nonce at most, and
-    /// an inadmissible one nothing at all.
+    /// Each transaction alone: when it is refused, it changes its signer's nonce and what its
+    /// fee is paid of at most, and an inadmissible one nothing at all.
     fn check_refusals_alone(&self, transactions: &[SignedTransaction]) {
         let mut base = self.world.ledger.clone();
         base.apply(self.world.now, &[]).unwrap();
@@ -250,8 +259,13 @@ impl Run {
             let nonce = StateKey::Nonce(transaction.signer).to_bytes();
             let changed: Vec<_> = applied.changes.iter().map(|(key, _)| key).collect();
             let expected: &[&Vec<u8>] = if error.is_inadmissible() { &[] } else { &[&nonce] };
-            let own = |key: &&Vec<u8>| !quiet.contains(*key);
-            let changed: Vec<_> = changed.into_iter().filter(own).collect();
+            // The base fee follows what the block holds.
+            let base_fee = StateKey::BaseFee(()).to_bytes();
+            let own = |key: &&Vec<u8>| !quiet.contains(*key) && **key != base_fee;
+            let pays = !error.is_inadmissible() && base.fee(transaction) != Ok(Tokens::ZERO);
+            let payment = |key: &&Vec<u8>| pays && is_payment(key);
+            let changed: Vec<_> =
+                changed.into_iter().filter(own).filter(|key| !payment(key)).collect();
             assert_eq!(changed, expected, "{error}");
         }
     }
@@ -286,6 +300,18 @@ impl Run {
         self.world.ledger.revert(applied).unwrap();
         assert_same(&self.world.ledger, &before);
     }
+}
+
+/// Whether a leaf is one that paying a fee changes.
+fn is_payment(key: &[u8]) -> bool {
+    let kinds = [
+        StateKey::Account(account_of(&alice())),
+        StateKey::Supply(()),
+        StateKey::Session(alice().public()),
+        StateKey::Vault(Vault::Treasury),
+        StateKey::Flow(Flow::BaseFee),
+    ];
+    kinds.iter().any(|kind| kind.to_bytes()[0] == key[0])
 }
 
 fn registry_action(attempt: &Attempt) -> (Option<SecretKey>, Action) {
@@ -345,7 +371,8 @@ impl Snapshot {
 
     fn check_against(&self, next: &Self, applied: &Applied) {
         let supply = &next.supply;
-        assert_eq!(supply.minted, supply.tokens.add(supply.burned).unwrap());
+        assert!(self.supply.minted <= supply.minted && self.supply.burned <= supply.burned);
+        assert_eq!(supply.minted.0, supply.tokens.0 + supply.burned.0);
         let held = supply.credits.0 + supply.locked.0 + supply.vaulted.0 + supply.earned.0;
         assert_eq!(supply.granted.0, held + supply.retired.0);
         let (mut granted, mut earned) = (self.supply.granted, self.supply.earned);
@@ -361,9 +388,13 @@ impl Snapshot {
         granted = granted.add(next.trade.sold.sub(self.trade.sold).unwrap()).unwrap();
         let settled = next.trade.settled.sub(self.trade.settled).unwrap();
         earned = earned.sub(settled).unwrap();
-        assert_eq!((supply.granted, supply.earned), (granted, earned));
+        // rooms: accounts
+        // What was earned falls beside that only by fees that were paid of it.
+        let ended = supply.retired.sub(self.supply.retired).unwrap();
+        assert_eq!(supply.granted, granted);
+        assert!(supply.earned <= earned && earned <= supply.earned.add(ended).unwrap());
         let rises = |(before, after)| before <= after;
-        assert!(!settled.is_zero() || self.earned.iter().zip(&next.earned).all(rises));
+        assert!(!ended.is_zero() || self.earned.iter().zip(&next.earned).all(rises));
         for (id, after) in &next.channels {
             let Some(before) = self.channels.get(id) else { continue };
             assert!(before.redeemed <= after.redeemed && before.deposit <= after.deposit);
@@ -437,6 +468,14 @@ fn histories_are_lively() {
         "channel_exists",
         "channel_not_over",
         "channel_ending",
+        // rooms: accounts
+        "fee_unpayable",
+        "multisig_proposal_limit",
+        "multisig_proposal_ended",
+        "multisig_already_approved",
+        "vesting_nothing",
+        "vesting_not_revocable",
+        "vesting_grant_limit",
         // rooms: credits
         "credits_no_price",
         "credits_too_few",

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use remuda_ledger::SignedTransaction;
 use remuda_types::{Canonical, NetworkId, SecretKey, Signed};
 
+use super::accounts;
 use crate::world::key;
 
 /// What somebody tries. Numbers pick actors and channels, modulo how many there are.
@@ -22,6 +23,8 @@ pub(super) enum Attempt {
     Register { reward: u8 },
     Deregister,
     Model { name: u8 },
+    // rooms: accounts
+    Accounts(accounts::Attempt),
     // rooms: credits
     Credits { what: u8, amount: u64 },
     // rooms: points
@@ -96,6 +99,8 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         1 => any().prop_map(|reward| Attempt::Register { reward }),
         1 => Just(Attempt::Deregister),
         1 => (0..3_u8).prop_map(|name| Attempt::Model { name }),
+        // rooms: accounts
+        6 => accounts::attempt().prop_map(Attempt::Accounts),
         // rooms: credits
         5 => (any(), amount()).prop_map(|(what, amount)| Attempt::Credits { what, amount }),
         // rooms: points
