@@ -5,10 +5,11 @@
 //! a floor of zero under load and comes back to it when the load ends.
 //!
 //! Who pays: the signer's own account, in tokens. Whoever has none pays in credits at the
-//! oracle's price of the token (while it has none, at the profile's), rounded up to a whole micro-dollar, which end by that: an account of its
-//! credits, a live session key of its account's within its cap, an earner of what it earned. So
-//! buyers never see a token, and a session key costs no more than it may spend. Nobody pays for
-//! another, so naming somebody (as a provider names its reward account) burdens nobody.
+//! oracle's price of the token (while it has none, at the profile's), rounded up to a whole
+//! micro-dollar, and they end by that: an account of its credits, a live session key of its
+//! account's within its cap, an earner of what it earned. So buyers never see a token, and a
+//! session key costs no more than it may spend. Nobody pays for another, so naming somebody (as
+//! a provider names its reward account) burdens nobody.
 //!
 //! Closing and expiring a channel is paid for when it is opened: each of the two that succeeds
 //! is free, and only one can for each channel. So a provider whose node key holds nothing can

@@ -76,7 +76,7 @@ fn what_was_proven_of_another_record_or_state_is_refused() {
     let hidden = Proven { value: None, ..world.ledger.prove(&all[0]) };
     let hidden = light::verify(&head, &all[0], &hidden).map_err(|e| e.code());
     assert_eq!(hidden, Err("light_proof_malformed"));
-    let made_up = Proven { value: stale.value.clone(), ..world.ledger.prove(&all[1]) };
+    let made_up = Proven { value: stale.value, ..world.ledger.prove(&all[1]) };
     assert!(light::verify(&head, &all[1], &made_up).is_err());
 }
 

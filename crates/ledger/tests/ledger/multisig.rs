@@ -120,7 +120,7 @@ fn a_policy_has_one_name_and_bounds() {
     let many: Vec<_> = MultisigPolicy::new((50..90).map(|n| key(n).public()), 1).members;
     for action in [
         wrong(members.clone(), 0),
-        wrong(members.clone(), 4),
+        wrong(members, 4),
         wrong(vec![], 0),
         wrong(reversed, 2),
         wrong(twice, 1),

@@ -60,7 +60,7 @@ fn replay() {
     let payment = world.sign(&alice(), transfer(&bob(), 10));
     world.submit(payment.clone()).unwrap();
     let before = records(&world.ledger);
-    assert_eq!(world.submit(payment.clone()).unwrap_err().code(), "wrong_nonce");
+    assert_eq!(world.submit(payment).unwrap_err().code(), "wrong_nonce");
     let twice = world.sign(&alice(), transfer(&bob(), 10));
     let outcomes = world.block(&[twice.clone(), twice]).block.outcomes;
     assert!(outcomes[0].is_applied());
