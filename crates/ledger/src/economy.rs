@@ -143,6 +143,9 @@ impl Economy {
         // rooms: epochs
         // rooms: points
         self.points.validate()?;
+        let pool = self.points.conversion.pool;
+        let fits = self.token.cap.is_none_or(|cap| pool <= cap);
+        RuleError::require(fits, "points.conversion.pool", "must not exceed token.cap")?;
         // rooms: governance
         // rooms: disputes
         Ok(())
@@ -158,5 +161,10 @@ mod tests {
         assert_eq!(Economy::default().validate(), Ok(()));
         let long = Economy { profile: "x".repeat(65), ..Economy::default() };
         assert_eq!(long.validate().map_err(|error| error.path), Err("profile".into()));
+        let mut promised = Economy::default();
+        promised.token.cap = Some(Tokens(9));
+        promised.points.conversion.pool = Tokens(10);
+        let path = promised.validate().map_err(|error| error.path);
+        assert_eq!(path, Err("points.conversion.pool".into()));
     }
 }

@@ -161,7 +161,8 @@ mod tests {
         #[test]
         fn buying_and_settling_at_one_price_never_gains(price in 1..u64::MAX, tokens: u128) {
             let rules = Rules::default();
-            let Ok(bought) = purchase(&rules, Credits(price), Tokens(tokens)) else { return Ok(()) };
+            let bought = purchase(&rules, Credits(price), Tokens(tokens));
+            let Ok(bought) = bought else { return Ok(()) };
             let back = settlement(&rules, Credits(price), bought.credits).unwrap();
             prop_assert!(back.0 <= tokens);
         }
