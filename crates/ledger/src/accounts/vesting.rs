@@ -165,7 +165,6 @@ impl State {
     /// Lets `amount` come free to an account by `terms`, out of another holding: what a rule
     /// of the network pays with a delay. It begins at the next line of the grid
     /// (`accounts.vesting.grid`), together with the like of the same period.
-    #[allow(dead_code, reason = "for the rooms that pay with a delay")]
     pub(crate) fn vest(
         &mut self,
         beneficiary: AccountId,

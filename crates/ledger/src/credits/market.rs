@@ -200,15 +200,17 @@ fn conclude(state: &mut State, context: &Context<'_>, purchase: &Purchase) -> Ve
     Ok(Effects::default())
 }
 
-/// The signer's earned credits are paid in tokens.
+/// The signer's earned credits are paid in tokens, at once or as they vest.
 pub(super) fn settle(
     state: &mut State,
     context: &Context<'_>,
     credits: Credits,
     tokens_min: Tokens,
 ) -> Verdict {
-    let earner = Holder::Earner(context.account());
-    end_credits(state, context, earner, credits, tokens_min)?;
+    let account = context.account();
+    let tokens = end_credits(state, context, Holder::Earner(account), credits, tokens_min)?;
+    let terms = context.economy.credits.settle_vesting;
+    state.vest(account, tokens, terms, context.now, Holder::Account(account))?;
     let mut book = state.credit_book();
     book.settled = book.settled.add(credits)?;
     state.put_credit_book(book);
@@ -233,14 +235,14 @@ pub(super) fn refund(
     Ok(Effects::default())
 }
 
-/// Ends credits of a holder and pays for them.
+/// Ends credits of a holder and pays for them; how much.
 fn end_credits(
     state: &mut State,
     context: &Context<'_>,
     holder: Holder,
     credits: Credits,
     tokens_min: Tokens,
-) -> Done {
+) -> Result<Tokens, TransactionError> {
     if credits.is_zero() {
         return Err(TransactionError::ZeroAmount);
     }
@@ -253,7 +255,8 @@ fn end_credits(
     if tokens.is_zero() && rules.mode != Mode::Render {
         return Err(CreditsError::Dust.into());
     }
-    state.pay_settled(holder, tokens)
+    state.pay_settled(holder, tokens)?;
+    Ok(tokens)
 }
 
 /// The signer gives tokens to the reserve.

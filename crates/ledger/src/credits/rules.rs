@@ -7,6 +7,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use remuda_types::{AccountId, Credits};
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::VestingTerms;
 use crate::economy::RuleError;
 use crate::math::{Period, Share};
 
@@ -61,6 +62,8 @@ pub struct Rules {
     pub spread: Share,
     /// By how much a provider gets less than the price says; nobody is paid the difference.
     pub settle_spread: Share,
+    /// How what a settlement pays comes free.
+    pub settle_vesting: VestingTerms,
     /// Credits given on top of those bought; only in the mode `render`, where they never
     /// become tokens again.
     pub bonus: Share,
@@ -172,6 +175,8 @@ impl Rules {
         let settles = self.mode != Mode::Remuda || self.settle_share > Share::ZERO;
         let rule = "must be above 0% in the mode \"remuda\"";
         RuleError::require(settles, "credits.settle_share", rule)?;
+        let vesting = self.settle_vesting.check();
+        vesting.map_err(|rule| RuleError::new("credits.settle_vesting", rule))?;
         self.breaker.validate()?;
         self.oracle.validate()
     }

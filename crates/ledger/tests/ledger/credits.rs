@@ -2,6 +2,7 @@
 
 mod oracle;
 
+use remuda_ledger::accounts::{AccountsAction, VestingTerms};
 use remuda_ledger::credits::{
     Breaker, BreakerRules, CreditsAction, CreditsAnswer, CreditsError, CreditsQuery, Mode,
     OracleRules, Rules, Status,
@@ -321,6 +322,27 @@ fn direct_settlement_keeps_the_cap() {
     assert_eq!(world.account(&node()).earned, earned);
     world.done(&node(), settle(50_000_000, 100 * TOKEN));
     assert_eq!(world.supply().tokens, Tokens(2 * HOLDING));
+}
+
+/// What is settled may vest, as Aethir's service fees do over 45 days.
+#[test]
+fn a_settlement_may_vest() {
+    let settle_vesting = VestingTerms::linear(Period::DAY.times(45));
+    let mut credits = rules(Mode::Direct);
+    credits.settle_vesting = settle_vesting;
+    credits.oracle.post_life = Period::DAY.times(90);
+    let mut world = world(credits);
+    world.set_price(1_000_000);
+    world.done(&alice(), buy(100 * TOKEN, 0));
+    world.pay_provider(&alice(), 90_000_000);
+    world.done(&node(), settle(90_000_000, 90 * TOKEN));
+    assert_eq!(world.account(&node()).tokens, Tokens::ZERO);
+    assert_eq!(world.vault(Vault::Vesting), 90 * TOKEN);
+    // Grants of one day begin together, at the day's end.
+    let begin = world.now.next_multiple_of(Period::DAY.ms());
+    world.now = begin + Period::DAY.times(15).ms();
+    world.done(&node(), Action::Accounts(AccountsAction::ClaimGrant { grant: 0 }));
+    assert_eq!(world.account(&node()).tokens, Tokens(30 * TOKEN));
 }
 
 /// In our own economy settlements never mint more than purchases burned, and each has its part
