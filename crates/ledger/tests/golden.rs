@@ -13,7 +13,9 @@ use proptest::prelude::*;
 use remuda_ledger::accounts::{
     AccountsAction, MultisigPolicy, MultisigProposalId, SealedAction, VestingTerms,
 };
+use remuda_ledger::credits::CreditsAction;
 use remuda_ledger::math::{Period, Share};
+use remuda_ledger::points::PointsAction;
 use remuda_ledger::{
     Action, Block, Genesis, GenesisAccount, Header, Ledger, Parameters, StateKey, Transaction,
 };
@@ -83,7 +85,38 @@ fn actions() -> Vec<Action> {
     .into_iter()
     // rooms: accounts
     .chain(accounts_actions())
+    // rooms: credits
+    .chain(credits_actions())
+    // rooms: points
+    .chain(points_actions())
     .collect()
+}
+
+fn credits_actions() -> Vec<Action> {
+    let (credits, tokens) = (Credits(11), Tokens(12));
+    let actions = [
+        CreditsAction::PostPrice { price: credits },
+        CreditsAction::BuyCredits { tokens, credits_min: credits },
+        CreditsAction::BuyExactCredits { credits, tokens_max: tokens },
+        CreditsAction::SettleEarned { credits, tokens_min: tokens },
+        CreditsAction::RefundCredits { credits, tokens_min: tokens },
+        CreditsAction::FundReserve { tokens },
+    ];
+    actions.into_iter().map(Action::Credits).collect()
+}
+
+fn points_actions() -> Vec<Action> {
+    let actions = [
+        PointsAction::CreateTeam { name: "t".into() },
+        PointsAction::JoinTeam { team: 1 },
+        PointsAction::LeaveTeam,
+        PointsAction::NameInviter { inviter: key(4).public().into() },
+        PointsAction::OpenChests { count: 2 },
+        PointsAction::FundChests { credits: Credits(3) },
+        PointsAction::ClaimCertificate,
+        PointsAction::ClaimTokens,
+    ];
+    actions.into_iter().map(Action::Points).collect()
 }
 
 fn accounts_actions() -> Vec<Action> {
