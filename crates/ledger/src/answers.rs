@@ -42,7 +42,7 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         // rooms: devices
 
         // rooms: stake
-
+        Query::Epochs(query) => Answer::Epochs(Box::new(crate::epochs::answer(state, query))),
         // rooms: epochs
 
         // rooms: points

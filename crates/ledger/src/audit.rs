@@ -26,6 +26,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
 
     // rooms: stake
 
+    crate::epochs::audit(state)?;
     // rooms: epochs
 
     // rooms: points

@@ -66,6 +66,7 @@ impl State {
         channel.redeemed = voucher.cumulative;
         self.settle(channel, paid, Credits::ZERO)?;
         self.pay_credits(self.reward_account(&channel.provider), paid)?;
+        self.note_work(channel.provider, paid)?;
         self.put_channel(channel.clone());
         Ok(paid)
     }

@@ -43,6 +43,7 @@ const BEGIN: &[Rule] = &[
     // rooms: escrow
     // rooms: devices
     // rooms: stake
+    crate::epochs::run,
     // rooms: epochs
     // rooms: points
     crate::points::begin,
@@ -78,6 +79,7 @@ pub(crate) fn next_due(state: &State) -> Option<TimestampMs> {
         crate::points::next_due(state),
         // rooms: escrow
         // rooms: stake
+        crate::epochs::next_due(state),
         // rooms: epochs
         // rooms: governance
         // rooms: disputes

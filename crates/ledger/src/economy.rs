@@ -39,6 +39,8 @@ pub struct Economy {
     // rooms: escrow
     // rooms: devices
     // rooms: stake
+    /// What each epoch mints, and for whom.
+    pub epochs: crate::epochs::Rules,
     // rooms: epochs
     // rooms: points
     /// Points, teams, chests and certificates.
@@ -140,6 +142,7 @@ impl Economy {
         // rooms: escrow
         // rooms: devices
         // rooms: stake
+        self.epochs.validate(&self.credits)?;
         // rooms: epochs
         // rooms: points
         self.points.validate()?;

@@ -242,7 +242,9 @@ pub enum TransactionError {
     // rooms: devices
 
     // rooms: stake
-
+    /// Of the room of epochs.
+    #[error(transparent)]
+    Epochs(#[from] crate::epochs::EpochError),
     // rooms: epochs
 
     // rooms: points
@@ -305,7 +307,7 @@ impl TransactionError {
             // rooms: devices
 
             // rooms: stake
-
+            Self::Epochs(error) => error.code(),
             // rooms: epochs
 
             // rooms: points

@@ -51,6 +51,7 @@ mod context;
 pub mod credits;
 mod cycle;
 mod economy;
+pub mod epochs;
 mod error;
 mod execute;
 mod genesis;

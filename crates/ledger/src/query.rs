@@ -206,7 +206,8 @@ pub enum Query {
     // rooms: devices
 
     // rooms: stake
-
+    /// About epochs.
+    Epochs(crate::epochs::EpochQuery),
     // rooms: epochs
 
     // rooms: points
@@ -261,7 +262,8 @@ pub enum Answer {
     // rooms: devices
 
     // rooms: stake
-
+    /// To `Epochs`.
+    Epochs(Box<crate::epochs::EpochAnswer>),
     // rooms: epochs
 
     // rooms: points

@@ -184,6 +184,16 @@ tables! {
 
     // rooms: stake (tags 60 to 69)
 
+    /// A stream of emission: its running epoch.
+    70 Stream streams: String => crate::epochs::StreamState,
+    /// What a node contributed to an epoch that is not paid.
+    71 Contribution contributions: crate::epochs::ContributionKey => u128,
+    /// A device whose capacity is known.
+    72 Capacity capacities: crate::epochs::DeviceKey => crate::epochs::Capacity,
+    /// What an account is owed for epochs.
+    73 Reward rewards: AccountId => Tokens,
+    /// How an epoch was split, for a while: by stream and number.
+    74 EpochSplit epoch_splits: (String, u64) => crate::epochs::EpochSplit,
     // rooms: epochs (tags 70 to 79)
 
     // rooms: points (tags 80 to 89)
@@ -236,7 +246,7 @@ pub(crate) struct Indexes {
     // rooms: devices
 
     // rooms: stake
-
+    pub(crate) devices_of_account: BTreeMap<AccountId, u32>,
     // rooms: epochs
 
     // rooms: points
@@ -293,7 +303,9 @@ impl Indexes {
             // rooms: devices
 
             // rooms: stake
-
+            Row::Capacity(_, Some(capacity)) => {
+                crate::epochs::note(&mut self.devices_of_account, capacity.account, present);
+            }
             // rooms: epochs
 
             // rooms: points

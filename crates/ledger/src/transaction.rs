@@ -142,7 +142,8 @@ pub enum Action {
     // rooms: devices
 
     // rooms: stake
-
+    /// Epochs: reports, and claims of rewards.
+    Epochs(crate::epochs::EpochAction),
     // rooms: epochs
 
     // rooms: points

@@ -14,6 +14,9 @@ use remuda_ledger::accounts::{
     AccountsAction, MultisigPolicy, MultisigProposalId, SealedAction, VestingTerms,
 };
 use remuda_ledger::credits::CreditsAction;
+use remuda_ledger::epochs::{
+    CapacityEntry, CoverageEntry, Density, DutyEntry, EpochAction, Facts, Recipient, UptimeEntry,
+};
 use remuda_ledger::math::{Period, Share};
 use remuda_ledger::points::PointsAction;
 use remuda_ledger::{
@@ -87,6 +90,8 @@ fn actions() -> Vec<Action> {
     .chain(accounts_actions())
     // rooms: credits
     .chain(credits_actions())
+    // rooms: epochs
+    .chain(epoch_actions())
     // rooms: points
     .chain(points_actions())
     .collect()
@@ -103,6 +108,23 @@ fn credits_actions() -> Vec<Action> {
         CreditsAction::FundReserve { tokens },
     ];
     actions.into_iter().map(Action::Credits).collect()
+}
+
+fn epoch_actions() -> Vec<Action> {
+    let (provider, device) = (key(3).public(), Hash([8; 32]));
+    let (facts, uptime) = (Facts::default(), Share::percent(95));
+    let density = vec![Density { limit: 4, count: 61 }];
+    let actions = [
+        EpochAction::ReportCapacity { entries: vec![CapacityEntry { provider, device, facts }] },
+        EpochAction::ReportUptime { entries: vec![UptimeEntry { provider, device, uptime }] },
+        EpochAction::ReportCoverage { entries: vec![CoverageEntry { provider, device, density }] },
+        EpochAction::ReportDuty {
+            recipient: Recipient::Checkers,
+            entries: vec![DutyEntry { node: provider, weight: 7 }],
+        },
+        EpochAction::ClaimRewards,
+    ];
+    actions.into_iter().map(Action::Epochs).collect()
 }
 
 fn points_actions() -> Vec<Action> {

@@ -7,6 +7,7 @@ mod accounts;
 mod blocks;
 mod channels;
 mod credits;
+mod epochs;
 mod fees;
 mod grants;
 mod light;

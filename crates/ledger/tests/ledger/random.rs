@@ -2,6 +2,7 @@
 
 mod accounts;
 mod credits;
+mod epochs;
 mod moves;
 mod points;
 
@@ -49,6 +50,8 @@ fn economy(variant: usize) -> Economy {
     let mut economy = Economy {
         // rooms: credits
         credits: credits::rules(variant),
+        // rooms: epochs
+        epochs: epochs::rules(),
         // rooms: points
         points: points::rules(),
         ..Economy::default()
@@ -183,6 +186,8 @@ impl Run {
                 let (signer, action) = credits::action(what, amount);
                 (Some(signer), action)
             }
+            // rooms: epochs
+            Attempt::Epochs { what, amount } => (Some(alice()), epochs::action(what, amount)),
             // rooms: points
             Attempt::Points { what, amount, other } => {
                 (None, points::action(what, amount, account_of(&actor(other))))
@@ -482,6 +487,12 @@ fn histories_are_lively() {
         "credits_too_dear",
         "credits_refunds_off",
         "oracle_not_poster",
+        // rooms: epochs
+        "epoch_not_reporter",
+        "epoch_unknown_device",
+        "epoch_fact",
+        "epoch_not_reported",
+        "epoch_nothing_to_claim",
         // rooms: points
         "points_in_team",
         "points_no_chest",

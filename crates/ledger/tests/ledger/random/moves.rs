@@ -27,6 +27,8 @@ pub(super) enum Attempt {
     Accounts(accounts::Attempt),
     // rooms: credits
     Credits { what: u8, amount: u64 },
+    // rooms: epochs
+    Epochs { what: u8, amount: u64 },
     // rooms: points
     Points { what: u8, amount: u64, other: u8 },
 }
@@ -103,6 +105,8 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         6 => accounts::attempt().prop_map(Attempt::Accounts),
         // rooms: credits
         5 => (any(), amount()).prop_map(|(what, amount)| Attempt::Credits { what, amount }),
+        // rooms: epochs
+        4 => (any(), amount()).prop_map(|(what, amount)| Attempt::Epochs { what, amount }),
         // rooms: points
         5 => (any(), amount(), any())
             .prop_map(|(what, amount, other)| Attempt::Points { what, amount, other }),
