@@ -42,6 +42,9 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         // rooms: devices
 
         // rooms: stake
+        Query::Stake(query) => {
+            Answer::Stake(Box::new(crate::stake::answer(state, head.time, query)))
+        }
         Query::Epochs(query) => Answer::Epochs(Box::new(crate::epochs::answer(state, query))),
         // rooms: epochs
 

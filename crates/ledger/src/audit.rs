@@ -25,6 +25,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     // rooms: devices
 
     // rooms: stake
+    crate::stake::audit(state)?;
 
     crate::epochs::audit(state)?;
     // rooms: epochs

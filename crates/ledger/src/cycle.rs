@@ -43,6 +43,7 @@ const BEGIN: &[Rule] = &[
     // rooms: escrow
     // rooms: devices
     // rooms: stake
+    crate::stake::sweep,
     crate::epochs::run,
     // rooms: epochs
     // rooms: points
@@ -79,6 +80,7 @@ pub(crate) fn next_due(state: &State) -> Option<TimestampMs> {
         crate::points::next_due(state),
         // rooms: escrow
         // rooms: stake
+        crate::stake::next_due(state),
         crate::epochs::next_due(state),
         // rooms: epochs
         // rooms: governance

@@ -39,6 +39,8 @@ pub struct Economy {
     // rooms: escrow
     // rooms: devices
     // rooms: stake
+    /// Who may bond what, and what it is lost by.
+    pub stake: crate::stake::Rules,
     /// What each epoch mints, and for whom.
     pub epochs: crate::epochs::Rules,
     // rooms: epochs
@@ -142,6 +144,7 @@ impl Economy {
         // rooms: escrow
         // rooms: devices
         // rooms: stake
+        self.stake.validate()?;
         self.epochs.validate(&self.credits)?;
         // rooms: epochs
         // rooms: points

@@ -242,6 +242,9 @@ pub enum TransactionError {
     // rooms: devices
 
     // rooms: stake
+    /// Something about stake.
+    #[error(transparent)]
+    Stake(#[from] crate::stake::StakeError),
     /// Of the room of epochs.
     #[error(transparent)]
     Epochs(#[from] crate::epochs::EpochError),
@@ -308,6 +311,7 @@ impl TransactionError {
 
             // rooms: stake
             Self::Epochs(error) => error.code(),
+            Self::Stake(error) => error.code(),
             // rooms: epochs
 
             // rooms: points

@@ -3,7 +3,7 @@
 use crate::context::{Context, Verdict};
 use crate::state::State;
 use crate::transaction::Action;
-use crate::{Model, accounts, channels, credits, epochs, points, registry, sessions};
+use crate::{Model, accounts, channels, credits, epochs, points, registry, sessions, stake};
 
 /// Runs one action. On an error the state may be half changed: the caller rolls it back.
 pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action) -> Verdict {
@@ -48,6 +48,7 @@ pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action)
         // rooms: devices
 
         // rooms: stake
+        Action::Stake(action) => stake::execute(state, context, action),
         Action::Epochs(action) => epochs::execute(state, context, action),
         // rooms: epochs
 

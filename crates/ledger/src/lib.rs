@@ -65,6 +65,7 @@ mod query;
 mod registry;
 mod sessions;
 mod signatures;
+pub mod stake;
 mod state;
 mod transaction;
 

@@ -206,6 +206,8 @@ pub enum Query {
     // rooms: devices
 
     // rooms: stake
+    /// Something about stake.
+    Stake(crate::stake::StakeQuery),
     /// About epochs.
     Epochs(crate::epochs::EpochQuery),
     // rooms: epochs
@@ -262,6 +264,8 @@ pub enum Answer {
     // rooms: devices
 
     // rooms: stake
+    /// To `Stake`.
+    Stake(Box<crate::stake::StakeAnswer>),
     /// To `Epochs`.
     Epochs(Box<crate::epochs::EpochAnswer>),
     // rooms: epochs

@@ -18,6 +18,10 @@ use crate::accounts::{
 use crate::economy::Economy;
 use crate::genesis::Parameters;
 use crate::money::{Flow, Purse, Vault};
+use crate::stake::{
+    Offence, Offending, SlashEntry, StakeIndexes, StakeMeasures, StakeNumbers, StakePool,
+    StakePosition, Subject, Unbonding,
+};
 use crate::{Account, Channel, Model, Provider, Session, Supply};
 
 /// The first byte of every stored value: the format of the records.
@@ -183,6 +187,20 @@ tables! {
     // rooms: devices (tags 50 to 59)
 
     // rooms: stake (tags 60 to 69)
+    /// All stake behind a subject.
+    60 StakePool stake_pools: Subject => StakePool,
+    /// What an account staked on a subject.
+    61 StakePosition stake_positions: (Subject, AccountId) => StakePosition,
+    /// Stake on its way out, by number.
+    62 Unbonding unbondings: u64 => Unbonding,
+    /// How often a subject committed an offence.
+    63 Offending offendings: (Subject, Offence) => Offending,
+    /// The newest slashes, by number.
+    64 Slash slashes: u64 => SlashEntry,
+    /// The next free numbers of stake.
+    65 StakeNumbers stake_numbers: () => StakeNumbers,
+    /// What the last epoch measured, for required stake.
+    66 StakeMeasures stake_measures: () => StakeMeasures,
 
     /// A stream of emission: its running epoch.
     70 Stream streams: String => crate::epochs::StreamState,
@@ -246,6 +264,7 @@ pub(crate) struct Indexes {
     // rooms: devices
 
     // rooms: stake
+    pub(crate) stake: StakeIndexes,
     pub(crate) devices_of_account: BTreeMap<AccountId, u32>,
     // rooms: epochs
 
@@ -279,6 +298,8 @@ impl Indexes {
     fn note(&mut self, row: &Row, present: bool) {
         // rooms: accounts
         self.accounts.note(row, present);
+        // rooms: stake
+        self.stake.note(row, present);
         match row {
             Row::Session(key, Some(session)) => {
                 link(&mut self.sessions_of, session.account, *key, present);

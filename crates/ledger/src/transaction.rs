@@ -142,6 +142,8 @@ pub enum Action {
     // rooms: devices
 
     // rooms: stake
+    /// Something about stake.
+    Stake(Box<crate::stake::StakeAction>),
     /// Epochs: reports, and claims of rewards.
     Epochs(crate::epochs::EpochAction),
     // rooms: epochs

@@ -17,8 +17,9 @@ use remuda_ledger::credits::CreditsAction;
 use remuda_ledger::epochs::{
     CapacityEntry, CoverageEntry, Density, DutyEntry, EpochAction, Facts, Recipient, UptimeEntry,
 };
-use remuda_ledger::math::{Period, Share};
+use remuda_ledger::math::{Fixed, Period, Share};
 use remuda_ledger::points::PointsAction;
+use remuda_ledger::stake::{Load, Offence, Risk, Role, StakeAction, Subject};
 use remuda_ledger::{
     Action, Block, Genesis, GenesisAccount, Header, Ledger, Parameters, StateKey, Transaction,
 };
@@ -84,6 +85,14 @@ fn actions() -> Vec<Action> {
             kinds: vec![JobKind::Generate],
             licence: "MIT".into(),
         },
+        // rooms: stake
+        Action::Stake(Box::new(StakeAction::Judge {
+            subject: Subject { role: Role::Checker, operator: node },
+            offence: Offence::Interruption,
+            at_risk: Risk::Load(Load { count: 2, weight: Fixed::ONE }),
+            reporter: Some(account),
+            affected: vec![account],
+        })),
     ]
     .into_iter()
     // rooms: accounts

@@ -1,7 +1,7 @@
 //! The oracle: a weighted median of posts, sampled into an average over time. When too few
 //! posts count there is no price, never an old one.
 
-use remuda_types::{AccountId, AmountError, Credits, TimestampMs};
+use remuda_types::{AccountId, AmountError, Credits, PublicKey, TimestampMs};
 
 use super::error::CreditsError;
 use super::records::{Post, Sample};
@@ -11,6 +11,7 @@ use crate::context::{Context, Verdict};
 use crate::cycle::Cycle;
 use crate::error::TransactionError;
 use crate::math::Share;
+use crate::stake::{Role, Subject};
 use crate::state::{Row, State};
 
 /// The most posts that are kept.
@@ -37,10 +38,14 @@ pub(super) struct Reading {
 
 impl State {
     /// With what weight an account's posts count; 0 is not at all. Posters that the economy
-    /// names weigh 1.
+    /// names weigh 1, a validator (by its node key) as much as its stake where it says so.
     pub(crate) fn oracle_weight(&self, account: &AccountId) -> u128 {
         let economy = self.economy();
-        u128::from(economy.credits.oracle.posters.contains(account))
+        let rules = &economy.credits.oracle;
+        let operator = PublicKey(account.0.0);
+        let validator = Subject { role: Role::Validator, operator };
+        let stake = if rules.validators { self.stake_weight(&validator) } else { 0 };
+        stake.max(rules.posters.contains(account).into())
     }
 
     /// The price of one whole token, averaged over the window; none while too few posts

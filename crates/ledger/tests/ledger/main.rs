@@ -17,4 +17,5 @@ mod random;
 mod refusals;
 mod registry;
 mod sessions;
+mod stake;
 mod world;

@@ -5,6 +5,7 @@ mod credits;
 mod epochs;
 mod moves;
 mod points;
+mod stake;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,8 @@ fn economy(variant: usize) -> Economy {
         epochs: epochs::rules(),
         // rooms: points
         points: points::rules(),
+        // rooms: stake
+        stake: stake::rules(variant),
         ..Economy::default()
     };
     // rooms: accounts
@@ -92,6 +95,12 @@ impl Run {
         // rooms: accounts
         let transactions = accounts::beginning(&self.world);
         self.apply(&transactions);
+        // rooms: stake
+        for transactions in stake::beginning() {
+            let sign = |(signer, action)| self.world.sign(&signer, action);
+            let transactions: Vec<_> = transactions.into_iter().map(sign).collect();
+            self.apply(&transactions);
+        }
     }
 
     /// Mostly an open channel, sometimes one of the past or one that was never opened.
@@ -191,6 +200,11 @@ impl Run {
             // rooms: points
             Attempt::Points { what, amount, other } => {
                 (None, points::action(what, amount, account_of(&actor(other))))
+            }
+            // rooms: stake
+            Attempt::Stake { what, amount, other } => {
+                let (signer, action) = stake::action(what, amount, other);
+                (Some(signer), action)
             }
             other => registry_action(&other),
         }
@@ -437,7 +451,7 @@ fn histories_are_lively() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..200 {
+    for _ in 0..1_000 {
         let history = history().new_tree(&mut runner).unwrap().current();
         let mut run = Run::new(history.len());
         for (pause, moves) in history {
@@ -498,6 +512,15 @@ fn histories_are_lively() {
         "points_no_chest",
         "points_self_referral",
         "points_ended",
+        // rooms: stake
+        "stake_nothing_to_claim",
+        "stake_insufficient",
+        "stake_not_jailed",
+        "stake_move_between",
+        "stake_no_co_stake",
+        "stake_enrolled",
+        "stake_not_owner",
+        "stake_unknown_unbonding",
     ] {
         assert!(seen.contains_key(name), "never met: {name}; met: {seen:?}");
     }

@@ -31,6 +31,8 @@ pub(super) enum Attempt {
     Epochs { what: u8, amount: u64 },
     // rooms: points
     Points { what: u8, amount: u64, other: u8 },
+    // rooms: stake
+    Stake { what: u8, amount: u64, other: u8 },
 }
 
 /// What is wrong with a signature, if anything.
@@ -110,6 +112,9 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         // rooms: points
         5 => (any(), amount(), any())
             .prop_map(|(what, amount, other)| Attempt::Points { what, amount, other }),
+        // rooms: stake
+        14 => (any(), prop_oneof![3 => 0..200_u64, 1 => amount()], any())
+            .prop_map(|(what, amount, other)| Attempt::Stake { what, amount, other }),
     ]
 }
 
