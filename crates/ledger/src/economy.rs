@@ -145,7 +145,7 @@ impl Economy {
         // rooms: devices
         // rooms: stake
         self.stake.validate()?;
-        self.epochs.validate(&self.credits)?;
+        self.epochs.validate(&self.credits, self.token.cap)?;
         // rooms: epochs
         // rooms: points
         self.points.validate()?;

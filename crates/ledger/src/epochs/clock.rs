@@ -164,7 +164,7 @@ fn end(
     let clip = |sum: Tokens| if stream.cap.is_zero() { sum } else { sum.min(stream.cap) };
     let scheduled = clip(next.scheduled).excess_over(clip(held.progress.scheduled));
     let weighed = stream.split.capacity > Share::ZERO;
-    held.closing = Some(Closing {
+    held.closing = Some(Box::new(Closing {
         epoch: held.epoch,
         ended_at: held.ends_at,
         scheduled,
@@ -178,7 +178,7 @@ fn end(
         pools: [].into(),
         paid_weight: 0,
         unpaid: Tokens::ZERO,
-    });
+    }));
     held.progress = next;
     (held.burned_for_work, held.burned) = (for_work, burned);
     held.epoch = held.epoch.checked_add(1).ok_or(TransactionError::Overflow)?;

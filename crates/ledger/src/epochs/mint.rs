@@ -30,39 +30,11 @@ pub(super) fn mint(
     let mut parts = Vec::new();
     for (recipient, fresh) in Recipient::ALL.into_iter().zip(fresh) {
         let carried = held.carried.remove(&recipient).unwrap_or_default();
-        let whole = Tokens(fresh).add(carried)?;
-        if whole.is_zero() {
-            continue;
-        }
         sums.carried = sums.carried.add(carried)?;
-        let weight = closing.weights.get(&recipient).copied().unwrap_or_default();
-        let paid = match (recipient, weight) {
-            (Recipient::Treasury, _) => whole,
-            (_, 0) => Tokens::ZERO,
-            (Recipient::Work, _) => whole.min(work_bound(rules, closing, held.price, weight)),
-            _ => whole,
-        };
-        let paid = sums.take(paid)?;
-        let unclaimed = whole.sub(paid)?;
-        match recipient {
-            Recipient::Treasury => sums.treasury = sums.treasury.add(paid)?,
-            _ => {
-                sums.pools = sums.pools.add(paid)?;
-                closing.pools.insert(recipient, paid);
-            }
+        let whole = Tokens(fresh).add(carried)?;
+        if !whole.is_zero() {
+            parts.push(sums.share_out(rules, stream, held, closing, recipient, whole)?);
         }
-        match stream.unclaimed {
-            Unclaimed::NotMinted => {}
-            Unclaimed::Treasury => {
-                let taken = sums.take(unclaimed)?;
-                sums.treasury = sums.treasury.add(taken)?;
-            }
-            Unclaimed::Carried if unclaimed.is_zero() => {}
-            Unclaimed::Carried => {
-                held.carried.insert(recipient, unclaimed);
-            }
-        }
-        parts.push(Part { recipient, paid, unclaimed, weight });
     }
     state.mint_tokens(Holder::Vault(Vault::Treasury), sums.treasury, Flow::Emission)?;
     state.mint_tokens(Holder::Vault(Vault::EpochRewards), sums.pools, Flow::Emission)?;
@@ -70,13 +42,18 @@ pub(super) fn mint(
     let minted = sums.treasury.add(sums.pools)?;
     held.minted = held.minted.add(minted)?;
     let capacity = closing.pools.get(&Recipient::Capacity).copied().unwrap_or_default();
-    let weight = closing.weights.get(&Recipient::Capacity).copied().unwrap_or_default();
-    held.last_capacity = (capacity, weight);
+    held.last_capacity = (capacity, closing.weight(Recipient::Capacity));
     keep(state, stream, closing, sums.carried, minted, parts);
     Ok(())
 }
 
-/// What is left to mint, and what was.
+impl Closing {
+    fn weight(&self, recipient: Recipient) -> u128 {
+        self.weights.get(&recipient).copied().unwrap_or_default()
+    }
+}
+
+/// What is left to mint, and what is to be.
 #[derive(Default)]
 struct Sums {
     /// What the economy's cap leaves.
@@ -92,6 +69,44 @@ impl Sums {
         let taken = wanted.min(self.room);
         self.room = self.room.sub(taken)?;
         Ok(taken)
+    }
+
+    /// One recipient's part: what contributors share, and where the rest goes.
+    fn share_out(
+        &mut self,
+        rules: &Rules,
+        stream: &Stream,
+        held: &mut StreamState,
+        closing: &mut Closing,
+        recipient: Recipient,
+        whole: Tokens,
+    ) -> Result<Part, TransactionError> {
+        let weight = closing.weight(recipient);
+        let payable = match (recipient, weight) {
+            (Recipient::Treasury, _) => whole,
+            (_, 0) => Tokens::ZERO,
+            (Recipient::Work, _) => whole.min(work_bound(rules, closing, held.price, weight)),
+            _ => whole,
+        };
+        let paid = self.take(payable)?;
+        if recipient == Recipient::Treasury {
+            self.treasury = self.treasury.add(paid)?;
+        } else {
+            self.pools = self.pools.add(paid)?;
+            closing.pools.insert(recipient, paid);
+        }
+        let unclaimed = whole.sub(paid)?;
+        match stream.unclaimed {
+            Unclaimed::Carried if !unclaimed.is_zero() => {
+                held.carried.insert(recipient, unclaimed);
+            }
+            Unclaimed::Treasury => {
+                let taken = self.take(unclaimed)?;
+                self.treasury = self.treasury.add(taken)?;
+            }
+            Unclaimed::Carried | Unclaimed::NotMinted => {}
+        }
+        Ok(Part { recipient, paid, unclaimed, weight })
     }
 }
 

@@ -168,7 +168,7 @@ record! {
         /// What capacity was paid in the last epoch, and the sum of weights.
         last_capacity: (Tokens, u128),
         /// The epoch being closed.
-        closing: Option<Closing>,
+        closing: Option<Box<Closing>>,
     }
 }
 

@@ -246,12 +246,20 @@ impl Default for WorkRules {
 }
 
 impl Rules {
-    /// Checks the section, and that it fits the one of credits.
+    /// Checks the section, that it fits the one of credits, and that the streams do not give
+    /// more than the token's cap.
     ///
     /// # Errors
     /// The first [`RuleError`] found.
-    pub fn validate(&self, credits: &crate::credits::Rules) -> Result<(), RuleError> {
+    pub fn validate(
+        &self,
+        credits: &crate::credits::Rules,
+        cap: Option<Tokens>,
+    ) -> Result<(), RuleError> {
         self.work.validate_beside(credits)?;
+        if let Some(cap) = cap {
+            self.validate_below(cap)?;
+        }
         let require = RuleError::require;
         require(self.streams.len() <= STREAMS_MAX, "epochs.streams", "must be at most 8")?;
         let mut names = BTreeSet::new();
@@ -279,6 +287,21 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// What all streams give together fits below the token's cap. What is burned and given
+    /// again does not count.
+    fn validate_below(&self, cap: Tokens) -> Result<(), RuleError> {
+        let mut room = cap;
+        for (index, stream) in self.streams.iter().enumerate() {
+            let (path, rule) = (format!("epochs.streams[{index}].cap"), "must be given");
+            let most = stream.most().ok_or_else(|| RuleError::new(&*path, rule))?;
+            let rule = "must not exceed token.cap together with the other streams";
+            room = room.sub(most).map_err(|_| RuleError::new(path, rule))?;
+        }
+        Ok(())
+    }
+}
+
 impl WorkRules {
     /// Where κ bounds the pay for work and earned credits become tokens, what settlements mint
     /// again may not count as burned.
@@ -296,6 +319,19 @@ impl WorkRules {
 }
 
 impl Stream {
+    /// The most that the schedule ever gives, after the clip; none when nothing bounds it.
+    fn most(&self) -> Option<Tokens> {
+        let sum = match &self.schedule {
+            Schedule::Baseline { total, .. } => Some(*total),
+            schedule => schedule.sum(u64::MAX).ok().flatten(),
+        };
+        let cap = Some(self.cap).filter(|cap| !cap.is_zero());
+        match (sum, cap) {
+            (Some(sum), Some(cap)) => Some(sum.min(cap)),
+            (sum, cap) => sum.or(cap),
+        }
+    }
+
     fn validate(&self, path: &str) -> Result<(), RuleError> {
         let require = |holds, field: &str, rule: &str| {
             RuleError::require(holds, &format!("{path}.{field}"), rule)
@@ -325,7 +361,7 @@ mod tests {
     }
 
     fn path(rules: &Rules) -> Option<String> {
-        rules.validate(&crate::credits::Rules::default()).err().map(|error| error.path)
+        rules.validate(&crate::credits::Rules::default(), None).err().map(|error| error.path)
     }
 
     #[test]
@@ -356,6 +392,29 @@ mod tests {
     }
 
     #[test]
+    fn streams_give_no_more_than_the_tokens_cap() {
+        let credits = crate::credits::Rules::default();
+        let stream = |name: &str, cap| Stream {
+            name: name.into(),
+            schedule: Schedule::Demand {
+                first: Tokens(1),
+                least: Tokens(1),
+                most: Tokens(1),
+                step: Share::ZERO,
+            },
+            cap: Tokens(cap),
+            ..stream()
+        };
+        let rules =
+            |a, b| Rules { streams: vec![stream("a", a), stream("b", b)], ..Rules::default() };
+        let path = |rules: Rules| rules.validate(&credits, Some(Tokens(10))).map_err(|e| e.path);
+        assert_eq!(path(rules(6, 4)), Ok(()));
+        assert_eq!(path(rules(6, 5)), Err("epochs.streams[1].cap".into()));
+        assert_eq!(path(rules(0, 5)), Err("epochs.streams[0].cap".into()));
+        assert_eq!(rules(0, 5).validate(&credits, None), Ok(()));
+    }
+
+    #[test]
     fn what_settlements_mint_again_is_not_burned() {
         use crate::credits::{Mode, Rules as CreditRules};
         let work = |kappa, percent| Rules {
@@ -365,7 +424,7 @@ mod tests {
         let stands = |rules: Rules, mode| {
             let credits =
                 CreditRules { mode, settle_share: Share::percent(90), ..CreditRules::default() };
-            rules.validate(&credits).is_ok()
+            rules.validate(&credits, None).is_ok()
         };
         let kappa = Some(Share::ALL);
         assert!(stands(work(kappa, 100), Mode::Render) && stands(work(None, 100), Mode::Akash));
