@@ -6,6 +6,9 @@
 //! closed within the next blocks, as much at a time as the rules allow: `closing`, `mint`.
 //! The vault of rewards holds exactly what accounts are owed.
 //!
+//! Where stake stands behind a node, its part is shared as the rules of stake say: `stakes`.
+//! Others have theirs on their reward account.
+//!
 //! What bounds self-payment is κ: an epoch mints for work at most κ times what was burned for
 //! work while it ran. Whoever burns `b` to pay itself gets back at most `κ·b` and the fees
 //! are lost.
@@ -21,6 +24,7 @@ mod queries;
 mod records;
 mod rules;
 mod schedule;
+mod stakes;
 #[cfg(test)]
 mod tests;
 
@@ -45,3 +49,4 @@ pub use rules::{
     STREAM_NAME_BYTES_MAX, STREAMS_MAX, Split, Stream, Unclaimed, WorkRules,
 };
 pub use schedule::{Progress, STAGES_MAX, Schedule};
+pub use stakes::STAKERS_MAX;

@@ -2,10 +2,10 @@
 
 use remuda_types::{AccountId, Credits, NodeId, TimestampMs, Tokens};
 
-use super::closing;
 use super::records::{Closing, Phase, StreamState};
 use super::rules::{Recipient, Rules, Stream};
 use super::schedule::Progress;
+use super::{closing, stakes};
 use crate::cycle::Cycle;
 use crate::error::TransactionError;
 use crate::math::{Fixed, Share};
@@ -151,7 +151,7 @@ fn first(
 
 /// Ends the running epoch: what it has to give is fixed, the next one runs.
 fn end(
-    state: &State,
+    state: &mut State,
     stream: &Stream,
     rules: &Rules,
     held: &mut StreamState,
@@ -164,7 +164,7 @@ fn end(
     let clip = |sum: Tokens| if stream.cap.is_zero() { sum } else { sum.min(stream.cap) };
     let scheduled = clip(next.scheduled).excess_over(clip(held.progress.scheduled));
     let weighed = stream.split.capacity > Share::ZERO;
-    held.closing = Some(Box::new(Closing {
+    let closing = Closing {
         epoch: held.epoch,
         ended_at: held.ends_at,
         scheduled,
@@ -178,7 +178,9 @@ fn end(
         pools: [].into(),
         paid_weight: 0,
         unpaid: Tokens::ZERO,
-    }));
+    };
+    stakes::weigh(state, rules, stream, &closing)?;
+    held.closing = Some(Box::new(closing));
     held.progress = next;
     (held.burned_for_work, held.burned) = (for_work, burned);
     held.epoch = held.epoch.checked_add(1).ok_or(TransactionError::Overflow)?;

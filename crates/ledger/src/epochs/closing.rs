@@ -14,7 +14,7 @@ use super::clock::Budget;
 use super::formulas::{Formula, Standing, Statistics, helium, share, total_score};
 use super::records::{Capacity, Closing, DeviceKey, Phase, StreamState};
 use super::rules::{Recipient, Rules, Stream};
-use super::{mint, records};
+use super::{mint, records, stakes};
 use crate::cycle::Cycle;
 use crate::error::TransactionError;
 use crate::math::{Fixed, Period, Rounding, Share, mul_div};
@@ -42,13 +42,13 @@ pub(super) fn go_on(
         Phase::Count => count(state, &mut closing, budget),
         Phase::Weigh => weigh(state, rules, stream, held, &mut closing, budget)?,
         Phase::Sum => {
-            sum(state, stream, &mut closing, budget)?;
+            sum(state, stream, &mut closing, budget, cycle.now)?;
             if closing.phase == Phase::Pay {
                 mint::mint(state, rules, stream, held, &mut closing)?;
             }
         }
         Phase::Pay => {
-            if pay(state, rules, stream, &mut closing, budget)? {
+            if pay(state, rules, stream, &mut closing, budget, cycle.now)? {
                 return Ok(());
             }
         }
@@ -124,7 +124,9 @@ fn weigh(
         // Facts that give no weight leave the device without, and nobody else.
         let standing = standing(state, rules, stream, held, &mut capacity, closing.ended_at);
         let weight = standing.and_then(|own| rules.capacity.weight(&own, &closing.statistics));
-        let weight = weight.unwrap_or_default().0.max(0).unsigned_abs();
+        let good = stakes::standing(state, capacity.provider, closing.ended_at);
+        let weight = weight.and_then(|weight| weight.mul(good)).unwrap_or_default();
+        let weight = weight.0.max(0).unsigned_abs();
         let weight = weight / STEPS_PER_WEIGHT.unsigned_abs();
         if weight > 0 {
             let (epoch, provider) = (closing.epoch, capacity.provider);
@@ -223,9 +225,25 @@ fn contributions(
     (found, last)
 }
 
-fn sum(state: &State, stream: &Stream, closing: &mut Closing, budget: &mut Budget) -> Done {
+/// Adds contributions up; work counts by the efficiency at which its provider earns.
+fn sum(
+    state: &mut State,
+    stream: &Stream,
+    closing: &mut Closing,
+    budget: &mut Budget,
+    now: TimestampMs,
+) -> Done {
     let (found, last) = contributions(state, stream, closing, budget);
-    for (recipient, node, weight) in found {
+    for (recipient, node, mut weight) in found {
+        if recipient == Recipient::Work {
+            let credits = weight;
+            let efficiency = stakes::efficiency(state, node, now).unwrap_or_default();
+            weight = efficiency.of(credits)?;
+            if weight != credits {
+                let key = (stream.name.clone(), closing.epoch, recipient, node);
+                state.write(Row::Contribution(key, Some(weight)));
+            }
+        }
         let sum = closing.weights.entry(recipient).or_default();
         *sum = sum.checked_add(weight).ok_or(TransactionError::Overflow)?;
         closing.contribution = Some((recipient, node));
@@ -243,6 +261,7 @@ fn pay(
     stream: &Stream,
     closing: &mut Closing,
     budget: &mut Budget,
+    now: TimestampMs,
 ) -> Result<bool, TransactionError> {
     let (found, last) = contributions(state, stream, closing, budget);
     for (recipient, node, weight) in found {
@@ -253,7 +272,7 @@ fn pay(
         let amount = next_part(closing, recipient, weight)?;
         closing.unpaid = closing.unpaid.sub(amount)?;
         state.write(Row::Contribution((stream.name.clone(), closing.epoch, recipient, node), None));
-        reward(state, rules, node, amount)?;
+        stakes::pay(state, rules, recipient, node, amount, now)?;
     }
     Ok(last)
 }
@@ -276,10 +295,12 @@ fn next_part(
 }
 
 /// A node's part goes to its reward account, or is owed to it.
-fn reward(state: &mut State, rules: &Rules, node: NodeId, amount: Tokens) -> Done {
-    if amount.is_zero() {
-        return Ok(());
-    }
+pub(super) fn reward_account(
+    state: &mut State,
+    rules: &Rules,
+    node: NodeId,
+    amount: Tokens,
+) -> Done {
     let account = state.reward_account(&node);
     if rules.auto_pay {
         let from = Holder::Vault(Vault::EpochRewards);

@@ -5,8 +5,9 @@ use remuda_types::{Credits, Tokens};
 
 use super::records::{Closing, EpochSplit, Part, StreamState};
 use super::rules::{Recipient, Rules, Stream, Unclaimed};
+use super::stakes;
 use crate::error::TransactionError;
-use crate::math::{Rounding, mul_div, split_by_weights};
+use crate::math::{Rounding, Share, mul_div, split_by_weights};
 use crate::money::{Flow, Holder, Vault};
 use crate::state::{Row, State};
 
@@ -43,6 +44,9 @@ pub(super) fn mint(
     held.minted = held.minted.add(minted)?;
     let capacity = closing.pools.get(&Recipient::Capacity).copied().unwrap_or_default();
     held.last_capacity = (capacity, closing.weight(Recipient::Capacity));
+    if stream.split.capacity > Share::ZERO {
+        stakes::measure(state, stream, held, closing);
+    }
     keep(state, stream, closing, sums.carried, minted, parts);
     Ok(())
 }

@@ -88,6 +88,9 @@ pub struct Rules {
     pub items_per_block: u32,
     /// Whether rewards go to their accounts when the epoch is paid; else they are claimed.
     pub auto_pay: bool,
+    /// Whether validators, and those who delegated to them, weigh by the stake behind them when
+    /// an epoch ends, beside what reporters say: the 256 with most of it.
+    pub by_stake: bool,
     /// Accounts whose word about capacity, uptime, coverage and duties counts.
     pub reporters: Vec<AccountId>,
     /// How long a report of uptime counts. Later, and before the first report, a device has
@@ -110,6 +113,7 @@ impl Default for Rules {
             epochs_per_block: 8,
             items_per_block: 4_096,
             auto_pay: false,
+            by_stake: false,
             reporters: Vec::new(),
             report_life: Period::DAY,
             uptime_default: Share::ZERO,

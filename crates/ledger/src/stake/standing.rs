@@ -19,8 +19,6 @@ impl State {
     }
 
     /// Takes down what an epoch measured, for formulas of required stake.
-    // The room of epochs measures.
-    #[allow(dead_code)]
     pub(crate) fn put_stake_measures(&mut self, measures: StakeMeasures) {
         self.write(Row::StakeMeasures((), Some(measures)));
     }

@@ -1,6 +1,7 @@
 //! Epochs: the clock, the split, what is owed, and every refusal.
 
 mod rewards;
+mod stakes;
 
 use remuda_ledger::epochs::{
     CapacityEntry, CoverageEntry, Density, DutyEntry, EpochAction, EpochAnswer, EpochQuery,

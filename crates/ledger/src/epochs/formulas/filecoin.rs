@@ -5,10 +5,19 @@ use remuda_types::{AmountError, Tokens};
 
 use super::super::schedule::Progress;
 use super::share;
-use crate::math::{Fixed, FunctionError, Share};
+use crate::math::{Fixed, Share};
 
 /// The natural logarithm of 2.
 const LN_2: Fixed = Fixed(69_314_718_055_994_530_942);
+
+/// The baseline of an epoch: `base·2^(epoch/doubling)`.
+///
+/// # Errors
+/// [`AmountError`] when it does not fit, or `doubling` is nothing.
+pub fn baseline(base: Fixed, epoch: u64, doubling: u32) -> Result<Fixed, AmountError> {
+    let exponent = Fixed::ratio(epoch.into(), doubling.into())?;
+    Fixed(2 * Fixed::SCALE).pow(exponent)?.mul(base)
+}
 
 /// The two curves of the mint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,19 +46,11 @@ impl Curve {
     ) -> Result<Fixed, AmountError> {
         let own = power.div(base)?;
         // A baseline out of range is more than any power.
-        let counted = match self.baseline(progress.epochs) {
+        let counted = match baseline(Fixed::ONE, progress.epochs, self.doubling) {
             Ok(baseline) => own.min(baseline),
-            Err(FunctionError::Overflow) => own,
-            Err(error) => return Err(error.into()),
+            Err(_) => own,
         };
         progress.realised.add(counted.max(Fixed::ZERO))
-    }
-
-    /// The baseline of an epoch, in units of the first one.
-    fn baseline(&self, epoch: u64) -> Result<Fixed, FunctionError> {
-        let exponent = Fixed::ratio(epoch.into(), self.doubling.into());
-        let exponent = exponent.map_err(|_| FunctionError::Overflow)?;
-        Fixed(2 * Fixed::SCALE).pow(exponent)
     }
 
     /// The network's own time: the epoch by which the baseline alone would have come to the
