@@ -120,11 +120,12 @@ fn weigh(
 ) -> Done {
     let (found, last) = devices(state, closing.device, budget);
     closing.device = found.last().map(|(key, _)| *key).or(closing.device);
+    let mut standings = stakes::Standings::at(closing.ended_at);
     for (key, mut capacity) in found {
         // Facts that give no weight leave the device without, and nobody else.
         let standing = standing(state, rules, stream, held, &mut capacity, closing.ended_at);
         let weight = standing.and_then(|own| rules.capacity.weight(&own, &closing.statistics));
-        let good = stakes::standing(state, capacity.provider, closing.ended_at);
+        let good = standings.of(state, capacity.provider);
         let weight = weight.and_then(|weight| weight.mul(good)).unwrap_or_default();
         let weight = weight.0.max(0).unsigned_abs();
         let weight = weight / STEPS_PER_WEIGHT.unsigned_abs();

@@ -1,16 +1,16 @@
 //! What stake has to do with epochs: who is in good standing, at which efficiency a provider
 //! earns, with whom it shares, and what an epoch measures for the formulas of stake.
 
-use remuda_types::{NodeId, TimestampMs, Tokens};
+use remuda_types::{Hash, NodeId, TimestampMs, Tokens};
 
 use super::closing::reward_account;
-use super::records::{Closing, StreamState};
+use super::records::{Closing, Facts, StreamState};
 use super::rules::{Recipient, Rules, Stream};
 use super::schedule::Schedule;
 use crate::error::TransactionError;
 use crate::math::{Fixed, Period, Rounding, mul_div};
 use crate::money::{Holder, Vault};
-use crate::stake::{Role, StakeMeasures, Subject};
+use crate::stake::{Load, Role, StakeMeasures, Subject};
 use crate::state::State;
 
 /// The most validators that weigh by their stake: those with most of it.
@@ -44,7 +44,12 @@ pub(super) fn pay(
         if state.tables.stake_pools.contains_key(&subject) {
             let mark = state.mark();
             let from = Holder::Vault(Vault::EpochRewards);
-            if state.reward_stake(&subject, amount, from, now).is_ok() {
+            let paid = match recipient {
+                // That part is the stakers' alone: no commission.
+                Recipient::Delegators => state.reward_stakers(&subject, amount, from),
+                _ => state.reward_stake(&subject, amount, from, now),
+            };
+            if paid.is_ok() {
                 return Ok(());
             }
             // What a pool cannot take, its node is owed: the epoch goes on.
@@ -63,10 +68,41 @@ pub(super) fn efficiency(
     state.efficiency(&Subject { role: Role::Provider, operator: provider }, now)
 }
 
-/// The same for its capacity: nothing unless it is in good standing.
-pub(super) fn standing(state: &State, provider: NodeId, now: TimestampMs) -> Fixed {
+/// The same for its capacity: nothing unless it is in good standing, with the stake that all
+/// its devices require together. They come provider by provider, so that the last answer is
+/// enough.
+pub(super) struct Standings {
+    now: TimestampMs,
+    last: Option<(NodeId, Fixed)>,
+}
+
+impl Standings {
+    pub(super) const fn at(now: TimestampMs) -> Self {
+        Self { now, last: None }
+    }
+
+    pub(super) fn of(&mut self, state: &State, provider: NodeId) -> Fixed {
+        if let Some((last, standing)) = self.last
+            && last == provider
+        {
+            return standing;
+        }
+        let standing = standing(state, provider, self.now);
+        self.last = Some((provider, standing));
+        standing
+    }
+}
+
+fn standing(state: &State, provider: NodeId, now: TimestampMs) -> Fixed {
+    if !state.economy().stake.provider.open {
+        return Fixed::ONE;
+    }
     let subject = Subject { role: Role::Provider, operator: provider };
-    match state.stake_ok(&subject, &[], now) {
+    let devices = state.tables.capacities.range((provider, Hash([0; 32]))..);
+    let devices = devices.take_while(|((of, _), _)| *of == provider);
+    let load = |facts: &Facts| Load { count: facts.count.into(), weight: facts.score };
+    let loads: Vec<Load> = devices.map(|(_, capacity)| load(&capacity.facts)).collect();
+    match state.stake_ok(&subject, &loads, now) {
         Ok(true) => efficiency(state, provider, now).unwrap_or_default(),
         _ => Fixed::ZERO,
     }

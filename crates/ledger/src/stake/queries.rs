@@ -227,6 +227,5 @@ fn unbonding_worth(state: &State, unbonding: &Unbonding) -> Tokens {
 }
 
 fn totals(state: &State) -> Vec<StakeTotals> {
-    let roles = [Role::Provider, Role::Validator, Role::Checker, Role::Indexer, Role::Gateway];
-    roles.map(|role| StakeTotals { role, stake: state.total_stake(role) }).into()
+    Role::ALL.map(|role| StakeTotals { role, stake: state.total_stake(role) }).into()
 }

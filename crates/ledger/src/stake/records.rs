@@ -325,6 +325,12 @@ pub enum Risk {
     Load(Load),
 }
 
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 5] =
+        [Self::Provider, Self::Validator, Self::Checker, Self::Indexer, Self::Gateway];
+}
+
 impl Standing {
     /// Whether the subject may work.
     #[must_use]

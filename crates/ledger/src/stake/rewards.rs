@@ -38,15 +38,37 @@ impl State {
         let owner = rest.sub(stakers)?;
         pool.owed = pool.owed.add(owner)?;
         self.move_tokens(from, REWARDS, owner)?;
-        if economy.stake.compound {
-            pool.tokens = pool.tokens.add(stakers)?;
-            self.move_tokens(from, STAKE, stakers)?;
+        self.add_rewards(&mut pool, stakers, from)?;
+        self.put_pool(pool);
+        Ok(())
+    }
+
+    /// Pays a reward that is the stakers' alone; without stakers the owner has it.
+    pub(crate) fn reward_stakers(
+        &mut self,
+        subject: &Subject,
+        amount: Tokens,
+        from: Holder,
+    ) -> Result<(), TransactionError> {
+        let mut pool = self.pool(subject)?;
+        if pool.shares == 0 {
+            pool.owed = pool.owed.add(amount)?;
+            self.move_tokens(from, REWARDS, amount)?;
         } else {
-            pool.rewards = pool.rewards.add(stakers)?;
-            self.move_tokens(from, REWARDS, stakers)?;
+            self.add_rewards(&mut pool, amount, from)?;
         }
         self.put_pool(pool);
         Ok(())
+    }
+
+    /// Adds to what all shares of a pool are worth.
+    fn add_rewards(&mut self, pool: &mut StakePool, amount: Tokens, from: Holder) -> Done {
+        if self.economy().stake.compound {
+            pool.tokens = pool.tokens.add(amount)?;
+            return self.move_tokens(from, STAKE, amount);
+        }
+        pool.rewards = pool.rewards.add(amount)?;
+        self.move_tokens(from, REWARDS, amount)
     }
 }
 

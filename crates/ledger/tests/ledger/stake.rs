@@ -1,5 +1,6 @@
 //! Stake seen from outside: every action, every refusal, and what it comes to.
 
+mod epochs;
 mod networks;
 
 use remuda_ledger::math::{Fixed, Period, Share};
