@@ -1,6 +1,8 @@
 //! The rules of one network's economy, as a profile states them. They are part of the state
 //! (and of its root); after genesis only governance changes them.
 
+mod supply;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use remuda_types::Tokens;
 use serde::{Deserialize, Serialize};
@@ -145,13 +147,11 @@ impl Economy {
         // rooms: devices
         // rooms: stake
         self.stake.validate()?;
-        self.epochs.validate(&self.credits, self.token.cap)?;
+        self.validate_conversion()?;
+        self.epochs.validate(&self.credits, self.room_for_emission())?;
         // rooms: epochs
         // rooms: points
         self.points.validate()?;
-        let pool = self.points.conversion.pool;
-        let fits = self.token.cap.is_none_or(|cap| pool <= cap);
-        RuleError::require(fits, "points.conversion.pool", "must not exceed token.cap")?;
         // rooms: governance
         // rooms: disputes
         Ok(())

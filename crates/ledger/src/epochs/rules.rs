@@ -251,7 +251,7 @@ impl Default for WorkRules {
 
 impl Rules {
     /// Checks the section, that it fits the one of credits, and that the streams do not give
-    /// more than the token's cap.
+    /// more than there is for emission (`cap`).
     ///
     /// # Errors
     /// The first [`RuleError`] found.
@@ -292,14 +292,14 @@ impl Rules {
 }
 
 impl Rules {
-    /// What all streams give together fits below the token's cap. What is burned and given
+    /// What all streams give together fits below the cap of emission. What is burned and given
     /// again does not count.
     fn validate_below(&self, cap: Tokens) -> Result<(), RuleError> {
         let mut room = cap;
         for (index, stream) in self.streams.iter().enumerate() {
             let (path, rule) = (format!("epochs.streams[{index}].cap"), "must be given");
             let most = stream.most().ok_or_else(|| RuleError::new(&*path, rule))?;
-            let rule = "must not exceed token.cap together with the other streams";
+            let rule = "must not exceed, with the other streams, what there is for emission";
             room = room.sub(most).map_err(|_| RuleError::new(path, rule))?;
         }
         Ok(())

@@ -34,15 +34,23 @@ pub(super) fn switch_on(economy: &mut Economy) {
     (multisig.open_max, multisig.history_max) = (1, 2);
     multisig.life_max = Period(300);
     economy.accounts.vesting.grants_per_grantor_max = 1;
-    let team = Allocation {
-        name: "team".into(),
-        share: Some(Share::ALL),
-        amount: None,
-        to: Recipient::Account,
-        vesting: VestingTerms { cliff: Period(40), parts: 7, ..VestingTerms::linear(Period(200)) },
+    let part = |name: &str, amount, to| Allocation {
+        name: name.into(),
+        share: None,
+        amount: Some(amount),
+        to,
+        vesting: VestingTerms::default(),
         participants_max: None,
     };
-    (economy.token.total, economy.token.allocations) = (Some(Tokens(1_001)), vec![team]);
+    let vesting = VestingTerms { cliff: Period(40), parts: 7, ..VestingTerms::linear(Period(200)) };
+    let caps = economy.epochs.streams.iter().map(|stream| stream.cap.0).sum();
+    let parts = vec![
+        Allocation { vesting, ..part("team", Tokens(1_001), Recipient::Account) },
+        part("mined", Tokens(caps), Recipient::Emission),
+        part("points", economy.points.conversion.pool, Recipient::Conversion),
+    ];
+    let total = parts.iter().filter_map(|part| part.amount).map(|amount| amount.0).sum();
+    (economy.token.total, economy.token.allocations) = (Some(Tokens(total)), parts);
 }
 
 /// Two accounts of several keys, one of them with tokens.
