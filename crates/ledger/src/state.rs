@@ -121,11 +121,12 @@ macro_rules! tables {
 
             /// All records as leaves, tables in the order of their tags, keys in their order.
             pub(crate) fn leaves(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
-                let none = std::iter::empty();
-                $(let none = none.chain(self.$table.iter().filter_map(|(key, value)| {
-                    Some((tagged($tag, key), value_bytes(Some(value))?))
-                }));)*
-                none
+                // Boxed: a chain of all would be a type too deep for the compiler.
+                let tables: Vec<Box<dyn Iterator<Item = (Vec<u8>, Vec<u8>)> + '_>> =
+                    vec![$(Box::new(self.$table.iter().filter_map(|(key, value)| {
+                        Some((tagged($tag, key), value_bytes(Some(value))?))
+                    })),)*];
+                tables.into_iter().flatten()
             }
         }
     };
