@@ -38,6 +38,7 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         // rooms: credits
         Query::Credits(query) => Answer::Credits(credits::answer(state, head.time, query)),
         // rooms: escrow
+        Query::Escrow(query) => Answer::Escrow(crate::escrow::answer(state, query)),
 
         // rooms: devices
 
@@ -53,10 +54,14 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         // rooms: governance
 
         // rooms: disputes
+        Query::Disputes(query) => Answer::Disputes(crate::disputes::answer(state, query)),
     }
 }
 
-fn select<K: Ord, V: Clone>(table: &BTreeMap<K, V>, keys: Option<&BTreeSet<K>>) -> Vec<V> {
+pub(crate) fn select<K: Ord, V: Clone>(
+    table: &BTreeMap<K, V>,
+    keys: Option<&BTreeSet<K>>,
+) -> Vec<V> {
     let keys = keys.into_iter().flatten().take(ANSWER_RECORDS_MAX);
     keys.filter_map(|key| table.get(key).cloned()).collect()
 }

@@ -21,6 +21,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     crate::credits::audit(state)?;
 
     // rooms: escrow
+    crate::escrow::audit(state)?;
 
     // rooms: devices
 
@@ -36,6 +37,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     // rooms: governance
 
     // rooms: disputes
+    crate::disputes::audit(state)?;
     Ok(())
 }
 

@@ -25,9 +25,11 @@ const BEACON_DOMAIN: &str = "remuda/beacon/embedded/1";
     Deserialize,
 )]
 pub struct Effects {
-    /// Credits that a provider earned by it: `Redeem`, `CloseChannel`.
+    /// Credits that a provider took by it, before fees and whether or not they are held for a
+    /// while: `Redeem`, `CloseChannel`, a lease's `Withdraw`, an order's `Approve`.
     pub earned: Credits,
-    /// Credits that went back to an account: `CloseChannel`, `ExpireChannel`.
+    /// Credits that went back to an account: `CloseChannel`, `ExpireChannel`, and the ends of
+    /// leases and orders.
     pub returned: Credits,
 }
 

@@ -10,6 +10,8 @@ use remuda_types::{AccountId, ChannelId, Credits, NodeId, Signed, TimestampMs, V
 use crate::block::Effects;
 use crate::context::{Context, Verdict, is_full};
 use crate::error::TransactionError;
+use crate::escrow::{Behind, FeeRule, Payment};
+use crate::money::{Denomination, Holder};
 use crate::state::{Row, State};
 use crate::{Channel, REDEEM_VOUCHERS_MAX};
 
@@ -52,12 +54,13 @@ impl State {
         Ok(())
     }
 
-    /// Pays the provider what `voucher` promises beyond what it took before; nothing for an
-    /// old one.
+    /// Pays the provider at block time `now` what `voucher` promises beyond what it took
+    /// before; nothing for an old one.
     fn take(
         &mut self,
         channel: &mut Channel,
         voucher: &Voucher,
+        now: TimestampMs,
     ) -> Result<Credits, TransactionError> {
         let paid = voucher.cumulative.excess_over(channel.redeemed);
         if paid.is_zero() {
@@ -65,10 +68,35 @@ impl State {
         }
         channel.redeemed = voucher.cumulative;
         self.settle(channel, paid, Credits::ZERO)?;
-        self.pay_credits(self.reward_account(&channel.provider), paid)?;
-        self.note_work(channel.provider, paid)?;
+        self.pay_channel(channel, paid, now)?;
         self.put_channel(channel.clone());
         Ok(paid)
+    }
+
+    /// Pays the provider: at once, or less fees and after the hold where the profile says so.
+    fn pay_channel(
+        &mut self,
+        channel: &Channel,
+        paid: Credits,
+        now: TimestampMs,
+    ) -> Result<(), TransactionError> {
+        let economy = self.economy();
+        let (hold, fee) = (economy.escrow.hold, economy.escrow.fees.credit);
+        if hold.ms() == 0 && fee == FeeRule::default() {
+            self.pay_credits(self.reward_account(&channel.provider), paid)?;
+            return self.note_work(channel.provider, paid);
+        }
+        self.unlock_credits(channel.account, paid)?;
+        self.pay_provider(&Payment {
+            from: Holder::Account(channel.account),
+            provider: channel.provider,
+            payer: channel.account,
+            behind: Behind::Channel(channel.id),
+            amount: paid.0.into(),
+            denomination: Denomination::Credit,
+            hold,
+            now,
+        })
     }
 
     /// Gives the rest back and forgets all but the name.
@@ -211,7 +239,7 @@ pub(crate) fn redeem(
     for (index, voucher) in vouchers.iter().enumerate() {
         let mut channel = of_provider(state, context, voucher.body.channel)?;
         check_voucher(context, &channel, voucher, index)?;
-        earned = earned.add(state.take(&mut channel, &voucher.body)?)?;
+        earned = earned.add(state.take(&mut channel, &voucher.body, context.now)?)?;
     }
     Ok(Effects { earned, returned: Credits::ZERO })
 }
@@ -263,7 +291,7 @@ pub(crate) fn close(
             return Err(TransactionError::VoucherOfOtherChannel { channel: id, voucher });
         }
         check_voucher(context, &channel, voucher, 0)?;
-        earned = state.take(&mut channel, &voucher.body)?;
+        earned = state.take(&mut channel, &voucher.body, context.now)?;
     }
     let returned = state.end(&channel, context.now)?;
     Ok(Effects { earned, returned })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use remuda_types::{AccountId, Hash, Height, PublicKey, TimestampMs};
+use remuda_types::{AccountId, Hash, Height, NetworkId, PublicKey, TimestampMs};
 
 use crate::block::Effects;
 use crate::economy::Economy;
@@ -17,6 +17,8 @@ pub(crate) type Verdict = Result<Effects, TransactionError>;
 pub(crate) struct Context<'a> {
     /// Who signed.
     pub(crate) signer: PublicKey,
+    /// The network.
+    pub(crate) network: NetworkId,
     /// The time of the block being built.
     pub(crate) now: TimestampMs,
     /// Its height.
@@ -29,7 +31,8 @@ pub(crate) struct Context<'a> {
     pub(crate) economy: Arc<Economy>,
     /// The bounds.
     pub(crate) parameters: Parameters,
-    /// Whether the signature of each voucher in the transaction holds, in their order.
+    /// Whether each signature that the transaction brings beside its own holds, in their
+    /// order: of vouchers, or of receipts brought as evidence.
     pub(crate) voucher_holds: &'a [bool],
 }
 
@@ -45,6 +48,7 @@ impl Context<'_> {
     pub(crate) fn acting_as(&self, account: AccountId) -> Context<'static> {
         Context {
             signer: PublicKey(account.0.0),
+            network: self.network,
             now: self.now,
             height: self.height,
             grantor: self.grantor,

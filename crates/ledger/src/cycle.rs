@@ -41,6 +41,8 @@ const BEGIN: &[Rule] = &[
     // rooms: accounts
     // rooms: credits
     // rooms: escrow
+    crate::escrow::release_held,
+    crate::escrow::sweep_parts,
     // rooms: devices
     // rooms: stake
     crate::stake::sweep,
@@ -50,6 +52,7 @@ const BEGIN: &[Rule] = &[
     crate::points::begin,
     // rooms: governance
     // rooms: disputes
+    crate::disputes::advance,
 ];
 
 /// After the transactions.
@@ -62,6 +65,7 @@ const END: &[Rule] = &[
     crate::credits::observe,
     crate::credits::watch,
     // rooms: escrow
+    crate::escrow::forget_ended,
     // rooms: devices
     // rooms: stake
     // rooms: epochs
@@ -70,6 +74,7 @@ const END: &[Rule] = &[
     crate::points::convert,
     // rooms: governance
     // rooms: disputes
+    crate::disputes::forget,
 ];
 
 /// When something in this state wants a block even if no transaction comes: the earliest time.
@@ -79,12 +84,15 @@ pub(crate) fn next_due(state: &State) -> Option<TimestampMs> {
         // rooms: points
         crate::points::next_due(state),
         // rooms: escrow
+        crate::escrow::next_release(state),
+        crate::escrow::next_part_due(state),
         // rooms: stake
         crate::stake::next_due(state),
         crate::epochs::next_due(state),
         // rooms: epochs
         // rooms: governance
         // rooms: disputes
+        crate::disputes::next_due(state),
     ];
     due.into_iter().flatten().min()
 }

@@ -39,6 +39,8 @@ pub struct Economy {
     /// Credits and the oracle.
     pub credits: crate::credits::Rules,
     // rooms: escrow
+    /// Held payouts, fees, leases and orders.
+    pub escrow: crate::escrow::EscrowRules,
     // rooms: devices
     // rooms: stake
     /// Who may bond what, and what it is lost by.
@@ -51,6 +53,8 @@ pub struct Economy {
     pub points: crate::points::Rules,
     // rooms: governance
     // rooms: disputes
+    /// Disputes, checkers and penalties.
+    pub disputes: crate::disputes::DisputeRules,
 }
 
 /// The token.
@@ -144,6 +148,7 @@ impl Economy {
         // rooms: credits
         self.credits.validate()?;
         // rooms: escrow
+        self.escrow.validate()?;
         // rooms: devices
         // rooms: stake
         self.stake.validate()?;
@@ -154,6 +159,7 @@ impl Economy {
         self.points.validate()?;
         // rooms: governance
         // rooms: disputes
+        self.disputes.validate()?;
         Ok(())
     }
 }

@@ -238,6 +238,9 @@ pub enum TransactionError {
     #[error(transparent)]
     Credits(#[from] crate::credits::CreditsError),
     // rooms: escrow
+    /// Leases and orders refuse.
+    #[error(transparent)]
+    Escrow(#[from] crate::escrow::EscrowError),
 
     // rooms: devices
 
@@ -257,6 +260,9 @@ pub enum TransactionError {
     // rooms: governance
 
     // rooms: disputes
+    /// Disputes refuse.
+    #[error(transparent)]
+    Dispute(#[from] crate::disputes::DisputeError),
 }
 
 impl TransactionError {
@@ -306,6 +312,7 @@ impl TransactionError {
             // rooms: credits
             Self::Credits(error) => error.code(),
             // rooms: escrow
+            Self::Escrow(error) => error.code(),
 
             // rooms: devices
 
@@ -319,6 +326,7 @@ impl TransactionError {
             // rooms: governance
 
             // rooms: disputes
+            Self::Dispute(error) => error.code(),
         }
     }
 

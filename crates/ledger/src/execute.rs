@@ -3,7 +3,9 @@
 use crate::context::{Context, Verdict};
 use crate::state::State;
 use crate::transaction::Action;
-use crate::{Model, accounts, channels, credits, epochs, points, registry, sessions, stake};
+use crate::{
+    Model, accounts, channels, credits, disputes, epochs, escrow, points, registry, sessions, stake,
+};
 
 /// Runs one action. On an error the state may be half changed: the caller rolls it back.
 pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action) -> Verdict {
@@ -43,7 +45,10 @@ pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action)
         Action::Accounts(action) => accounts::execute(state, context, action),
         // rooms: credits
         Action::Credits(action) => credits::execute(state, context, action),
+
         // rooms: escrow
+        Action::Lease(action) => escrow::execute_lease(state, context, action),
+        Action::Order(action) => escrow::execute_order(state, context, action),
 
         // rooms: devices
 
@@ -54,8 +59,10 @@ pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action)
 
         // rooms: points
         Action::Points(action) => points::execute(state, context, action),
+
         // rooms: governance
 
         // rooms: disputes
+        Action::Dispute(action) => disputes::execute(state, context, action),
     }
 }

@@ -316,6 +316,7 @@ impl Ledger {
         }
         let context = Context {
             signer,
+            network: self.head.network,
             now: cycle.now,
             height: cycle.height,
             grantor: self.grantor,

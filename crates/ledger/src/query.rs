@@ -202,6 +202,8 @@ pub enum Query {
     /// Of credits and the oracle.
     Credits(crate::credits::CreditsQuery),
     // rooms: escrow
+    /// Held payouts, escrow accounts and orders.
+    Escrow(crate::escrow::EscrowQuery),
 
     // rooms: devices
 
@@ -218,6 +220,8 @@ pub enum Query {
     // rooms: governance
 
     // rooms: disputes
+    /// Disputes, checkers and convictions.
+    Disputes(crate::disputes::DisputeQuery),
 }
 
 /// The answer to a [`Query`], variant by variant.
@@ -260,6 +264,8 @@ pub enum Answer {
     /// To `Credits`.
     Credits(crate::credits::CreditsAnswer),
     // rooms: escrow
+    /// To `Escrow`.
+    Escrow(crate::escrow::EscrowAnswer),
 
     // rooms: devices
 
@@ -276,4 +282,6 @@ pub enum Answer {
     // rooms: governance
 
     // rooms: disputes
+    /// To `Disputes`.
+    Disputes(crate::disputes::DisputeAnswer),
 }

@@ -10,7 +10,7 @@ use crate::transaction::{Action, REDEEM_VOUCHERS_MAX};
 pub(crate) struct Verified {
     /// Whether the transaction's own signature holds.
     pub(crate) transaction: bool,
-    /// Whether each voucher's does, in their order.
+    /// Whether each other one that it brings does, in their order.
     pub(crate) vouchers: Vec<bool>,
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn verify_all(transactions: &[SignedTransaction]) -> Vec<Verified> {
         .iter()
         .map(|transaction| Verified {
             transaction: verdicts.next().unwrap_or(false),
-            vouchers: verdicts.by_ref().take(vouchers_of(transaction).len()).collect(),
+            vouchers: verdicts.by_ref().take(count_of(transaction)).collect(),
         })
         .collect()
 }
@@ -34,7 +34,21 @@ pub(crate) fn signatures_of(transaction: &SignedTransaction) -> usize {
 
 fn checks_of(transaction: &SignedTransaction) -> Vec<SignatureCheck> {
     let vouchers = vouchers_of(transaction).iter().map(SignatureCheck::from);
-    std::iter::once(SignatureCheck::from(transaction)).chain(vouchers).collect()
+    let own = std::iter::once(SignatureCheck::from(transaction));
+    own.chain(vouchers).chain(evidence_of(transaction)).collect()
+}
+
+/// How many signatures a transaction brings beside its own.
+fn count_of(transaction: &SignedTransaction) -> usize {
+    vouchers_of(transaction).len() + evidence_of(transaction).len()
+}
+
+/// The signatures of receipts that a transaction brings as evidence.
+fn evidence_of(transaction: &SignedTransaction) -> Vec<SignatureCheck> {
+    match &transaction.body.action {
+        Action::Dispute(action) => action.signatures(),
+        _ => Vec::new(),
+    }
 }
 
 /// The vouchers that a transaction brings; none when it brings more than it may.

@@ -8,14 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use borsh::BorshSerialize;
-use remuda_types::{AccountId, ChannelId, Hash, Height, NodeId, PublicKey, TimestampMs, Tokens};
+use remuda_types::{
+    AccountId, ChannelId, Hash, Height, NodeId, OrderId, PublicKey, TimestampMs, Tokens,
+};
 use serde::Serialize;
 
 use crate::accounts::{
     AccountIndexes, AllocationPartId, AllocationUse, BaseFee, Grant, Multisig, MultisigProposal,
     MultisigProposalId, Vesting,
 };
+use crate::disputes::{
+    Checker, Conviction, Dispute, DisputeId, DisputeIndex, ReceiptRoot, RootKey,
+};
 use crate::economy::Economy;
+use crate::escrow::{
+    EscrowAccount, EscrowId, EscrowIndex, HeldKey, HeldPayout, Order, Part, PartKey, Standing,
+};
 use crate::genesis::Parameters;
 use crate::money::{Flow, Purse, Vault};
 use crate::stake::{
@@ -184,6 +192,16 @@ tables! {
     32 CreditBook credit_book: () => crate::credits::Book,
 
     // rooms: escrow (tags 40 to 49)
+    /// A payout that is held until its dispute window has passed.
+    40 Held held: HeldKey => HeldPayout,
+    /// An escrow account with its bids and leases.
+    41 Escrow escrows: EscrowId => EscrowAccount,
+    /// An order in parts.
+    42 Order orders: OrderId => Order,
+    /// A part of an order that was taken at least once.
+    43 OrderPart order_parts: PartKey => Part,
+    /// How a buyer stands that rejected parts.
+    44 Standing standings: AccountId => Standing,
 
     // rooms: devices (tags 50 to 59)
 
@@ -230,6 +248,14 @@ tables! {
     // rooms: governance (tags 90 to 99)
 
     // rooms: disputes (tags 100 to 109)
+    /// The root of a gateway's receipts in one block.
+    100 ReceiptRoot receipt_roots: RootKey => ReceiptRoot,
+    /// A dispute about a receipt.
+    101 Dispute disputes: DisputeId => Box<Dispute>,
+    /// What a node was convicted of.
+    102 Conviction convictions: NodeId => Conviction,
+    /// A checker with its bond.
+    103 Checker checkers: NodeId => Checker,
 }
 
 fn tagged<K: BorshSerialize>(tag: u8, key: &K) -> Vec<u8> {
@@ -261,6 +287,7 @@ pub(crate) struct Indexes {
     // rooms: credits
 
     // rooms: escrow
+    pub(crate) escrow: EscrowIndex,
 
     // rooms: devices
 
@@ -274,6 +301,7 @@ pub(crate) struct Indexes {
     // rooms: governance
 
     // rooms: disputes
+    pub(crate) disputes: DisputeIndex,
 }
 
 pub(crate) fn link<K: Ord, V: Ord>(
@@ -321,6 +349,9 @@ impl Indexes {
             // rooms: credits
 
             // rooms: escrow
+            Row::Held(..) | Row::Escrow(..) | Row::Order(..) | Row::OrderPart(..) => {
+                self.escrow.note(row, present);
+            }
 
             // rooms: devices
 
@@ -336,6 +367,7 @@ impl Indexes {
             // rooms: governance
 
             // rooms: disputes
+            Row::Dispute(..) | Row::Checker(..) => self.disputes.note(row, present),
             _ => {}
         }
     }

@@ -138,6 +138,10 @@ pub enum Action {
     /// Credits for tokens, tokens for credits, and prices.
     Credits(crate::credits::CreditsAction),
     // rooms: escrow
+    /// Escrow accounts and leases.
+    Lease(crate::escrow::LeaseAction),
+    /// Orders in parts.
+    Order(crate::escrow::OrderAction),
 
     // rooms: devices
 
@@ -154,4 +158,6 @@ pub enum Action {
     // rooms: governance
 
     // rooms: disputes
+    /// Receipts' roots, evidence, challenges and checks.
+    Dispute(crate::disputes::DisputeAction),
 }

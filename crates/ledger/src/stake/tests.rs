@@ -114,6 +114,7 @@ impl Bench {
     fn act(&mut self, signer: u8, action: StakeAction) -> Result<(), &'static str> {
         let context = Context {
             signer: key(signer),
+            network: remuda_types::NetworkId::default(),
             now: self.now,
             height: 1,
             grantor: key(0),
