@@ -2,22 +2,27 @@
 
 mod accounts;
 mod credits;
+mod disputes;
 mod epochs;
+mod escrow;
 mod moves;
 mod points;
+mod snapshot;
 mod stake;
+mod trade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use remuda_ledger::{
-    Action, Answer, Applied, Channel, Economy, Flow, Genesis, Ledger, Parameters, Query,
-    SignedTransaction, StateKey, StateProof, Supply, Vault,
+    Action, Applied, Economy, Flow, Genesis, Ledger, Parameters, SignedTransaction, StateKey,
+    StateProof, Vault,
 };
 use remuda_types::job::JobKind;
 use remuda_types::{ChannelId, Credits, Hash, ManifestHash, SecretKey, Signed, Tokens};
 
 use self::moves::{Attempt, Envelope, Fraud, Move, envelop, history, spoil};
+use self::snapshot::Snapshot;
 use crate::world::*;
 
 /// The actors: the grantor, two accounts, two keys for sessions, two nodes, a stranger.
@@ -48,6 +53,17 @@ fn parameters() -> Parameters {
 
 /// The economy of a history: every room is on.
 fn economy(variant: usize) -> Economy {
+    let mut economy = plain_economy(variant);
+    // rooms: escrow
+    escrow::rules(&mut economy);
+    // rooms: disputes
+    disputes::rules(&mut economy);
+    economy
+}
+
+/// The economy of a history in which only credits and channels move credits: more can be said
+/// about it.
+fn plain_economy(variant: usize) -> Economy {
     let mut economy = Economy {
         // rooms: credits
         credits: credits::rules(variant),
@@ -65,6 +81,8 @@ fn economy(variant: usize) -> Economy {
 }
 
 struct Run {
+    /// Whether nothing but credits and channels moves credits: then more can be said.
+    plain: bool,
     world: World,
     follower: Ledger,
     store: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -73,13 +91,12 @@ struct Run {
 }
 
 impl Run {
-    fn new(variant: usize) -> Self {
-        let economy = economy(variant);
+    fn new(plain: bool, economy: Economy) -> Self {
         let world = World::from_genesis(Genesis { economy, ..genesis_with(parameters()) });
         let follower = Ledger::new(&world.genesis).unwrap();
         let store = follower.leaves().collect();
         let mut run =
-            Self { world, follower, store, channels: Vec::new(), parties: BTreeMap::new() };
+            Self { plain, world, follower, store, channels: Vec::new(), parties: BTreeMap::new() };
         run.begin();
         run
     }
@@ -195,6 +212,8 @@ impl Run {
                 let (signer, action) = credits::action(what, amount);
                 (Some(signer), action)
             }
+            // rooms: escrow
+            Attempt::Escrow(step) => self.escrow_action(&step),
             // rooms: epochs
             Attempt::Epochs { what, amount } => (Some(alice()), epochs::action(what, amount)),
             // rooms: points
@@ -206,6 +225,8 @@ impl Run {
                 let (signer, action) = stake::action(what, amount, other);
                 (Some(signer), action)
             }
+            // rooms: disputes
+            Attempt::Dispute(step) => self.dispute_action(&step),
             other => registry_action(&other),
         }
     }
@@ -214,7 +235,12 @@ impl Run {
     fn sign(&mut self, moves: &[Move]) -> Vec<SignedTransaction> {
         let mut next: BTreeMap<_, u64> = BTreeMap::new();
         let mut block = Vec::new();
+        let foreign =
+            |step: &Move| matches!(step.attempt, Attempt::Escrow(_) | Attempt::Dispute(_));
         for (index, step) in moves.iter().enumerate() {
+            if self.plain && foreign(step) {
+                continue;
+            }
             let chosen = step.signer.unwrap_or(u8::try_from(index).unwrap());
             let (entitled, action) = self.action(&step.attempt, chosen);
             let signer = match (step.signer, entitled) {
@@ -256,7 +282,11 @@ impl Run {
         self.check_refusals_alone(transactions);
         let before = Snapshot::of(&self.world);
         let applied = self.world.block(transactions);
-        before.check_against(&Snapshot::of(&self.world), &applied);
+        let after = Snapshot::of(&self.world);
+        before.check_against(&after);
+        if self.plain {
+            before.check_channels_alone(&after, &applied);
+        }
         self.store(&applied);
         let followed = self.follower.replay(&applied.block).unwrap();
         assert_eq!(followed.changes, applied.changes);
@@ -276,8 +306,8 @@ impl Run {
             let applied = probe.apply(self.world.now, std::slice::from_ref(transaction)).unwrap();
             let Err(error) = applied.block.outcomes[0].result() else { continue };
             let nonce = StateKey::Nonce(transaction.signer).to_bytes();
-            let changed: Vec<_> = applied.changes.iter().map(|(key, _)| key).collect();
             let expected: &[&Vec<u8>] = if error.is_inadmissible() { &[] } else { &[&nonce] };
+            let changed: Vec<_> = applied.changes.iter().map(|(key, _)| key).collect();
             // The base fee follows what the block holds.
             let base_fee = StateKey::BaseFee(()).to_bytes();
             let own = |key: &&Vec<u8>| !quiet.contains(*key) && **key != base_fee;
@@ -363,65 +393,6 @@ fn tamper(proof: &StateProof, root: &Hash, key: &[u8], value: Option<&[u8]>) {
     }
 }
 
-/// What must not fall or change from block to block.
-struct Snapshot {
-    supply: Supply,
-    channels: BTreeMap<ChannelId, Channel>,
-    earned: Vec<Credits>,
-    // rooms: credits
-    trade: remuda_ledger::credits::Book,
-}
-
-impl Snapshot {
-    fn of(world: &World) -> Self {
-        let mut channels = BTreeMap::new();
-        for provider in [key(20), key(21)] {
-            let query = Query::ChannelsOfProvider(provider.public());
-            if let Answer::Channels(found) = world.ledger.query(&query) {
-                channels.extend(found.into_iter().map(|channel| (channel.id, channel)));
-            }
-        }
-        let earned = (0..8).map(|index| world.account(&actor(index)).earned).collect();
-        // rooms: credits
-        credits::check(world);
-        let trade = credits::status(world).book;
-        Self { supply: world.supply(), channels, earned, trade }
-    }
-
-    fn check_against(&self, next: &Self, applied: &Applied) {
-        let supply = &next.supply;
-        assert!(self.supply.minted <= supply.minted && self.supply.burned <= supply.burned);
-        assert_eq!(supply.minted.0, supply.tokens.0 + supply.burned.0);
-        let held = supply.credits.0 + supply.locked.0 + supply.vaulted.0 + supply.earned.0;
-        assert_eq!(supply.granted.0, held + supply.retired.0);
-        let (mut granted, mut earned) = (self.supply.granted, self.supply.earned);
-        for (transaction, outcome) in applied.block.transactions.iter().zip(&applied.block.outcomes)
-        {
-            let Ok(effects) = outcome.result() else { continue };
-            earned = earned.add(effects.earned).unwrap();
-            if let Action::GrantCredits { amount, .. } = transaction.body.action {
-                granted = granted.add(amount).unwrap();
-            }
-        }
-        // rooms: credits
-        granted = granted.add(next.trade.sold.sub(self.trade.sold).unwrap()).unwrap();
-        let settled = next.trade.settled.sub(self.trade.settled).unwrap();
-        earned = earned.sub(settled).unwrap();
-        // rooms: accounts
-        // What was earned falls beside that only by fees that were paid of it.
-        let ended = supply.retired.sub(self.supply.retired).unwrap();
-        assert_eq!(supply.granted, granted);
-        assert!(supply.earned <= earned && earned <= supply.earned.add(ended).unwrap());
-        let rises = |(before, after)| before <= after;
-        assert!(!ended.is_zero() || self.earned.iter().zip(&next.earned).all(rises));
-        for (id, after) in &next.channels {
-            let Some(before) = self.channels.get(id) else { continue };
-            assert!(before.redeemed <= after.redeemed && before.deposit <= after.deposit);
-            assert_eq!(before.account, after.account);
-        }
-    }
-}
-
 fn config() -> ProptestConfig {
     let config = ProptestConfig::default();
     match std::env::var_os("PROPTEST_CASES") {
@@ -435,7 +406,16 @@ proptest! {
 
     #[test]
     fn every_history_keeps_every_invariant(history in history()) {
-        let mut run = Run::new(history.len());
+        let mut run = Run::new(true, plain_economy(history.len()));
+        for (pause, moves) in &history {
+            run.block(*pause, moves);
+        }
+        run.finish();
+    }
+
+    #[test]
+    fn every_history_keeps_every_invariant_with_all_rules(history in history()) {
+        let mut run = Run::new(false, economy(history.len()));
         for (pause, moves) in &history {
             run.block(*pause, moves);
         }
@@ -453,7 +433,7 @@ fn histories_are_lively() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..1_000 {
         let history = history().new_tree(&mut runner).unwrap().current();
-        let mut run = Run::new(history.len());
+        let mut run = Run::new(false, economy(history.len()));
         for (pause, moves) in history {
             run.world.now += pause;
             let block = run.sign(&moves);

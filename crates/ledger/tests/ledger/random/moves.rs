@@ -27,12 +27,16 @@ pub(super) enum Attempt {
     Accounts(accounts::Attempt),
     // rooms: credits
     Credits { what: u8, amount: u64 },
+    // rooms: escrow
+    Escrow(super::escrow::Step),
     // rooms: epochs
     Epochs { what: u8, amount: u64 },
     // rooms: points
     Points { what: u8, amount: u64, other: u8 },
     // rooms: stake
     Stake { what: u8, amount: u64, other: u8 },
+    // rooms: disputes
+    Dispute(super::disputes::Step),
 }
 
 /// What is wrong with a signature, if anything.
@@ -107,6 +111,8 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         6 => accounts::attempt().prop_map(Attempt::Accounts),
         // rooms: credits
         5 => (any(), amount()).prop_map(|(what, amount)| Attempt::Credits { what, amount }),
+        // rooms: escrow
+        3 => super::escrow::step().prop_map(Attempt::Escrow),
         // rooms: epochs
         4 => (any(), amount()).prop_map(|(what, amount)| Attempt::Epochs { what, amount }),
         // rooms: points
@@ -115,6 +121,8 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         // rooms: stake
         14 => (any(), prop_oneof![3 => 0..200_u64, 1 => amount()], any())
             .prop_map(|(what, amount, other)| Attempt::Stake { what, amount, other }),
+        // rooms: disputes
+        2 => super::disputes::step().prop_map(Attempt::Dispute),
     ]
 }
 
@@ -131,6 +139,30 @@ fn envelope() -> impl Strategy<Value = Envelope> {
 fn one_move() -> impl Strategy<Value = Move> {
     (prop::option::weighted(0.3, any::<u8>()), attempt(), envelope())
         .prop_map(|(signer, attempt, envelope)| Move { signer, attempt, envelope })
+}
+
+/// A history of leases, orders and disputes over channels that pay: nearly all of it signed by
+/// who is entitled to it.
+pub(super) fn trade_history() -> impl Strategy<Value = Vec<(u64, Vec<Move>)>> {
+    let any = any::<u8>;
+    let attempt = prop_oneof![
+        1 => (any(), 0..4_u8, 300..900_u64, 100..300_u64).prop_map(
+            |(provider, nonce, deposit, life)| Attempt::Open { provider, nonce, deposit, life }
+        ),
+        2 => prop::collection::vec((0..200_u8, 0..300_u64, Just(Fraud::None)), 1..3)
+            .prop_map(|vouchers| Attempt::Redeem { vouchers }),
+        1 => any().prop_map(|reward| Attempt::Register { reward }),
+        12 => super::escrow::step().prop_map(Attempt::Escrow),
+        16 => super::disputes::step().prop_map(Attempt::Dispute),
+    ];
+    let signer = prop::option::weighted(0.03, any());
+    let envelope = Just(Envelope::Honest);
+    let one = (signer, attempt, envelope).prop_map(|(signer, attempt, envelope)| Move {
+        signer,
+        attempt,
+        envelope,
+    });
+    prop::collection::vec((0..20_u64, prop::collection::vec(one, 0..8)), 10..50)
 }
 
 /// A history: blocks, each some time after the one before.
