@@ -31,6 +31,9 @@ pub(crate) fn register_provider(
 ) -> Verdict {
     check_text("name", name, PROVIDER_NAME_BYTES_MAX)?;
     let node = context.signer;
+    if state.is_ejected(&node) {
+        return Err(crate::escrow::EscrowError::Ejected.into());
+    }
     let registered_at = match state.tables.providers.get(&node) {
         Some(provider) => provider.registered_at,
         None => {

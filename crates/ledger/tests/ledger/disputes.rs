@@ -405,6 +405,8 @@ fn equivocation_is_proven_by_two_receipts_alone() {
     let (first, second) = pair(&receipt, |other| other.output = Hash([2; 32]));
     let again = accuse(Evidence::Equivocation { first, second });
     assert_eq!(world.refused(&bob(), again), "dispute_ejected");
+    let register = Action::RegisterProvider { reward: account_of(&bob()), name: "p".into() };
+    assert_eq!(world.refused(&node(), register), "escrow_ejected");
 }
 
 #[test]
