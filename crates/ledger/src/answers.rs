@@ -41,6 +41,9 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         Query::Escrow(query) => Answer::Escrow(crate::escrow::answer(state, query)),
 
         // rooms: devices
+        Query::Devices(query) => {
+            Answer::Devices(Box::new(crate::devices::answer(state, head.time, query)))
+        }
 
         // rooms: stake
         Query::Stake(query) => {
@@ -52,12 +55,15 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         // rooms: points
         Query::Points(query) => Answer::Points(points::answer(state, query)),
         // rooms: governance
-
+        Query::Governance(query) => {
+            Answer::Governance(Box::new(crate::governance::answer(state, query)))
+        }
         // rooms: disputes
         Query::Disputes(query) => Answer::Disputes(crate::disputes::answer(state, query)),
     }
 }
 
+/// The records of some keys.
 pub(crate) fn select<K: Ord, V: Clone>(
     table: &BTreeMap<K, V>,
     keys: Option<&BTreeSet<K>>,

@@ -24,6 +24,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     crate::escrow::audit(state)?;
 
     // rooms: devices
+    crate::devices::audit(state)?;
 
     // rooms: stake
     crate::stake::audit(state)?;
@@ -35,6 +36,7 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     crate::points::audit(state)?;
 
     // rooms: governance
+    crate::governance::audit(state)?;
 
     // rooms: disputes
     crate::disputes::audit(state)?;

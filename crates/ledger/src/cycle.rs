@@ -44,6 +44,8 @@ const BEGIN: &[Rule] = &[
     crate::escrow::release_held,
     crate::escrow::sweep_parts,
     // rooms: devices
+    crate::devices::begin_sale,
+    crate::devices::run_timers,
     // rooms: stake
     crate::stake::sweep,
     crate::epochs::run,
@@ -51,6 +53,7 @@ const BEGIN: &[Rule] = &[
     // rooms: points
     crate::points::begin,
     // rooms: governance
+    crate::governance::measure,
     // rooms: disputes
     crate::disputes::advance,
 ];
@@ -67,12 +70,16 @@ const END: &[Rule] = &[
     // rooms: escrow
     crate::escrow::forget_ended,
     // rooms: devices
+    crate::devices::forget_expired,
     // rooms: stake
     // rooms: epochs
     // rooms: points
     crate::points::draw_due,
     crate::points::convert,
     // rooms: governance
+    crate::governance::run_proposals,
+    crate::governance::buy_back,
+    crate::governance::sweep,
     // rooms: disputes
     crate::disputes::forget,
 ];
@@ -80,6 +87,8 @@ const END: &[Rule] = &[
 /// When something in this state wants a block even if no transaction comes: the earliest time.
 pub(crate) fn next_due(state: &State) -> Option<TimestampMs> {
     let due = [
+        // rooms: devices
+        crate::devices::next_due(state),
         // rooms: credits
         // rooms: points
         crate::points::next_due(state),
@@ -91,6 +100,7 @@ pub(crate) fn next_due(state: &State) -> Option<TimestampMs> {
         crate::epochs::next_due(state),
         // rooms: epochs
         // rooms: governance
+        crate::governance::next_due(state),
         // rooms: disputes
         crate::disputes::next_due(state),
     ];

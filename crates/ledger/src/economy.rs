@@ -42,6 +42,8 @@ pub struct Economy {
     /// Held payouts, fees, leases and orders.
     pub escrow: crate::escrow::EscrowRules,
     // rooms: devices
+    /// Devices, certificates and node licences.
+    pub devices: crate::devices::Rules,
     // rooms: stake
     /// Who may bond what, and what it is lost by.
     pub stake: crate::stake::Rules,
@@ -52,6 +54,8 @@ pub struct Economy {
     /// Points, teams, chests and certificates.
     pub points: crate::points::Rules,
     // rooms: governance
+    /// Governance, treasury and buy-back.
+    pub governance: crate::governance::Rules,
     // rooms: disputes
     /// Disputes, checkers and penalties.
     pub disputes: crate::disputes::DisputeRules,
@@ -150,6 +154,7 @@ impl Economy {
         // rooms: escrow
         self.escrow.validate()?;
         // rooms: devices
+        self.devices.validate()?;
         // rooms: stake
         self.stake.validate()?;
         self.validate_conversion()?;
@@ -158,6 +163,8 @@ impl Economy {
         // rooms: points
         self.points.validate()?;
         // rooms: governance
+        self.governance.validate()?;
+        self.governance.validate_with(&self.stake)?;
         // rooms: disputes
         self.disputes.validate()?;
         Ok(())

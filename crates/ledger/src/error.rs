@@ -243,6 +243,9 @@ pub enum TransactionError {
     Escrow(#[from] crate::escrow::EscrowError),
 
     // rooms: devices
+    /// Of devices, certificates and licences.
+    #[error(transparent)]
+    Devices(#[from] crate::devices::DevicesError),
 
     // rooms: stake
     /// Something about stake.
@@ -258,7 +261,9 @@ pub enum TransactionError {
     #[error(transparent)]
     Points(#[from] crate::points::PointsError),
     // rooms: governance
-
+    /// Of governance, treasury and pool.
+    #[error(transparent)]
+    Governance(#[from] crate::governance::GovernanceError),
     // rooms: disputes
     /// Disputes refuse.
     #[error(transparent)]
@@ -315,6 +320,7 @@ impl TransactionError {
             Self::Escrow(error) => error.code(),
 
             // rooms: devices
+            Self::Devices(error) => error.code(),
 
             // rooms: stake
             Self::Epochs(error) => error.code(),
@@ -324,7 +330,7 @@ impl TransactionError {
             // rooms: points
             Self::Points(error) => error.code(),
             // rooms: governance
-
+            Self::Governance(error) => error.code(),
             // rooms: disputes
             Self::Dispute(error) => error.code(),
         }
@@ -341,8 +347,12 @@ impl TransactionError {
             Self::Accounts(error) => error.is_retryable(),
             // rooms: credits
             Self::Credits(error) => error.is_retryable(),
+            // rooms: devices
+            Self::Devices(error) => error.is_retryable(),
             // rooms: points
             Self::Points(error) => error.is_retryable(),
+            // rooms: governance
+            Self::Governance(error) => error.is_retryable(),
             _ => false,
         }
     }

@@ -51,6 +51,7 @@ pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action)
         Action::Order(action) => escrow::execute_order(state, context, action),
 
         // rooms: devices
+        Action::Devices(action) => crate::devices::execute(state, context, action),
 
         // rooms: stake
         Action::Stake(action) => stake::execute(state, context, action),
@@ -61,7 +62,7 @@ pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action)
         Action::Points(action) => points::execute(state, context, action),
 
         // rooms: governance
-
+        Action::Governance(action) => crate::governance::execute(state, context, action),
         // rooms: disputes
         Action::Dispute(action) => disputes::execute(state, context, action),
     }

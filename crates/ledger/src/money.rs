@@ -58,6 +58,8 @@ pub enum Vault {
     Fees,
     /// Fees kept for checkers, until epochs pay them out.
     CheckerFees,
+    /// Bonds of auditors.
+    Auditors,
 }
 
 /// Who holds money.

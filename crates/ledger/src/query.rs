@@ -206,6 +206,8 @@ pub enum Query {
     Escrow(crate::escrow::EscrowQuery),
 
     // rooms: devices
+    /// About devices, certificates and licences.
+    Devices(crate::devices::DevicesQuery),
 
     // rooms: stake
     /// Something about stake.
@@ -218,7 +220,8 @@ pub enum Query {
     /// Of points, teams, chests and certificates.
     Points(crate::points::PointsQuery),
     // rooms: governance
-
+    /// About governance, treasury and pool.
+    Governance(crate::governance::GovernanceQuery),
     // rooms: disputes
     /// Disputes, checkers and convictions.
     Disputes(crate::disputes::DisputeQuery),
@@ -268,6 +271,8 @@ pub enum Answer {
     Escrow(crate::escrow::EscrowAnswer),
 
     // rooms: devices
+    /// To `Devices`.
+    Devices(Box<crate::devices::DevicesAnswer>),
 
     // rooms: stake
     /// To `Stake`.
@@ -280,7 +285,8 @@ pub enum Answer {
     /// To `Points`.
     Points(crate::points::PointsAnswer),
     // rooms: governance
-
+    /// To `Governance`.
+    Governance(Box<crate::governance::GovernanceAnswer>),
     // rooms: disputes
     /// To `Disputes`.
     Disputes(crate::disputes::DisputeAnswer),

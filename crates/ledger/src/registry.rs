@@ -16,9 +16,12 @@ pub const MODEL_NAME_BYTES_MAX: u32 = 128;
 pub const LICENCE_BYTES_MAX: u32 = 64;
 
 impl State {
-    /// The account that earns what `node` is paid: the registered one, or the node key's own.
+    /// The account that earns what `node` is paid: the registered one, the one that it had to
+    /// register with, or the node key's own.
     pub(crate) fn reward_account(&self, node: &NodeId) -> AccountId {
-        self.tables.providers.get(node).map_or_else(|| (*node).into(), |provider| provider.reward)
+        let registered = self.tables.providers.get(node).map(|provider| provider.reward);
+        let owner = || self.tables.reward_owners.get(node).copied();
+        registered.or_else(owner).unwrap_or_else(|| (*node).into())
     }
 }
 
@@ -44,16 +47,19 @@ pub(crate) fn register_provider(
             context.height
         }
     };
+    crate::devices::check_reward(state, context, reward)?;
     let provider = Provider { node, reward, name: name.into(), registered_at };
     state.write(Row::Provider(node, Some(provider)));
     Ok(Effects::default())
 }
 
-/// A node leaves. What its channels pay from now on goes to the node key's own account.
+/// A node leaves, with all its devices. What its channels pay from now on goes to the node
+/// key's own account, unless the rules keep a reward account for it.
 pub(crate) fn deregister_provider(state: &mut State, context: &Context<'_>) -> Verdict {
     if !state.tables.providers.contains_key(&context.signer) {
         return Err(TransactionError::UnknownProvider);
     }
+    state.retire_devices_of(&context.signer, context.now, &context.economy.devices);
     state.write(Row::Provider(context.signer, None));
     Ok(Effects::default())
 }

@@ -204,6 +204,20 @@ tables! {
     44 Standing standings: AccountId => Standing,
 
     // rooms: devices (tags 50 to 59)
+    /// A device, by its fingerprint.
+    50 Device devices: Hash => crate::devices::Device,
+    /// A certificate, by its issuer and serial.
+    51 Certificate certificates: (AccountId, u64) => crate::devices::Certificate,
+    /// An auditor and its bond.
+    52 Auditor auditors: AccountId => crate::devices::Auditor,
+    /// The account that alone decides where a node's rewards go.
+    53 RewardOwner reward_owners: NodeId => AccountId,
+    /// A node licence, by its number.
+    54 Licence licences: u32 => crate::devices::Licence,
+    /// The sale of licences so far.
+    55 LicenceSale licence_sale: () => crate::devices::LicenceSale,
+    /// What an account bought in the sale.
+    56 LicenceBuyer licence_buyers: AccountId => crate::devices::LicenceBuyer,
 
     // rooms: stake (tags 60 to 69)
     /// All stake behind a subject.
@@ -246,6 +260,22 @@ tables! {
     84 ChestsDrawn chests_drawn: AccountId => crate::points::Drawn,
 
     // rooms: governance (tags 90 to 99)
+    /// Governance as a whole.
+    90 Governance governance: () => crate::governance::Governance,
+    /// A proposal, by its number.
+    91 Proposal proposals: u64 => crate::governance::Proposal,
+    /// A vote on a proposal.
+    92 Vote votes: (u64, AccountId) => crate::governance::Vote,
+    /// When a proposal ended whose votes are not yet forgotten.
+    93 VoteSweep vote_sweeps: u64 => TimestampMs,
+    /// Tokens that an account locked for voting.
+    94 VotingLock voting_locks: AccountId => crate::governance::VotingLock,
+    /// A spend of the council, by its number.
+    95 CouncilSpend council_spends: u64 => crate::governance::CouncilSpend,
+    /// What left the treasury, by its number.
+    96 Outflow outflows: u64 => crate::governance::Outflow,
+    /// The pool of tokens and credits.
+    97 Pool pool: () => crate::governance::Pool,
 
     // rooms: disputes (tags 100 to 109)
     /// The root of a gateway's receipts in one block.
@@ -290,6 +320,7 @@ pub(crate) struct Indexes {
     pub(crate) escrow: EscrowIndex,
 
     // rooms: devices
+    pub(crate) devices: crate::devices::DeviceIndexes,
 
     // rooms: stake
     pub(crate) stake: StakeIndexes,
@@ -299,7 +330,7 @@ pub(crate) struct Indexes {
     // rooms: points
     pub(crate) points: crate::points::PointsIndexes,
     // rooms: governance
-
+    pub(crate) governance: crate::governance::GovernanceIndexes,
     // rooms: disputes
     pub(crate) disputes: DisputeIndex,
 }
@@ -354,6 +385,9 @@ impl Indexes {
             }
 
             // rooms: devices
+            Row::Device(..) | Row::Certificate(..) | Row::Licence(..) => {
+                self.devices.note(row, present);
+            }
 
             // rooms: stake
             Row::Capacity(_, Some(capacity)) => {
@@ -365,6 +399,7 @@ impl Indexes {
             Row::PointsAccount(..) | Row::ChestOpening(..) => self.points.note(row, present),
 
             // rooms: governance
+            Row::Proposal(..) | Row::CouncilSpend(..) => self.governance.note(row, present),
 
             // rooms: disputes
             Row::Dispute(..) | Row::Checker(..) => self.disputes.note(row, present),

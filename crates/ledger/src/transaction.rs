@@ -144,6 +144,8 @@ pub enum Action {
     Order(crate::escrow::OrderAction),
 
     // rooms: devices
+    /// An action on devices, certificates or licences.
+    Devices(Box<crate::devices::DevicesAction>),
 
     // rooms: stake
     /// Something about stake.
@@ -156,7 +158,8 @@ pub enum Action {
     /// Teams, invitations, chests, certificates, and what points become.
     Points(crate::points::PointsAction),
     // rooms: governance
-
+    /// An action of governance.
+    Governance(Box<crate::governance::GovernanceAction>),
     // rooms: disputes
     /// Receipts' roots, evidence, challenges and checks.
     Dispute(crate::disputes::DisputeAction),

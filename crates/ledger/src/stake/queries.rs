@@ -211,6 +211,20 @@ fn positions<'a>(
     records.take(ANSWER_RECORDS_MAX).map(view).collect()
 }
 
+impl State {
+    /// What an account's stake is worth on all subjects together, rounded down each; what is on
+    /// its way out does not count.
+    pub(crate) fn staked_by(&self, account: &AccountId) -> Tokens {
+        let subjects = self.indexes.stake.positions_of.get(account).into_iter().flatten();
+        let positions = subjects.filter_map(|subject| {
+            let position = self.tables.stake_positions.get(&(*subject, *account));
+            position.map(|position| position_worth(self, position).0)
+        });
+        // All of it is part of the supply, which fits.
+        Tokens(positions.fold(0, u128::saturating_add))
+    }
+}
+
 fn position_worth(state: &State, position: &StakePosition) -> Tokens {
     let pool = state.tables.stake_pools.get(&position.subject);
     let pool = pool.filter(|pool| pool.era == position.era);
