@@ -10,12 +10,17 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
+use remuda_ledger::Denomination;
 use remuda_ledger::accounts::{
     AccountsAction, MultisigPolicy, MultisigProposalId, SealedAction, VestingTerms,
 };
 use remuda_ledger::credits::CreditsAction;
+use remuda_ledger::devices::{self, BenchmarkResults, DevicesAction, Statement};
 use remuda_ledger::epochs::{
     CapacityEntry, CoverageEntry, Density, DutyEntry, EpochAction, Facts, Recipient, UptimeEntry,
+};
+use remuda_ledger::governance::{
+    Choice, GovernanceAction, ParameterChange, ProposalKind, UpgradePlan,
 };
 use remuda_ledger::math::{Fixed, Period, Share};
 use remuda_ledger::points::PointsAction;
@@ -99,10 +104,14 @@ fn actions() -> Vec<Action> {
     .chain(accounts_actions())
     // rooms: credits
     .chain(credits_actions())
+    // rooms: devices
+    .chain(devices_actions())
     // rooms: epochs
     .chain(epoch_actions())
     // rooms: points
     .chain(points_actions())
+    // rooms: governance
+    .chain(governance_actions())
     .collect()
 }
 
@@ -174,6 +183,95 @@ fn accounts_actions() -> Vec<Action> {
         AccountsAction::RevokeGrant { grant: 7 },
     ];
     all.into_iter().map(Action::Accounts).collect()
+}
+
+fn devices_actions() -> Vec<Action> {
+    let (fingerprint, evidence) = (Hash([1; 32]), Hash([2; 32]));
+    let (account, node) = (key(4).public().into(), key(3).public());
+    let attributes = std::collections::BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+    let one = remuda_ledger::math::Fixed::ONE;
+    let results = BenchmarkResults { info: one, direct_light: one, path_trace: one };
+    let audit = Statement::Audit { tier: 2, evidence, attributes: attributes.clone() };
+    let certify = |serial, subject, statement| DevicesAction::Certify {
+        serial,
+        subject,
+        statement,
+        valid_until: 1_700_000_100_000,
+    };
+    let (class, region) = ("gpu".to_owned(), "eu".to_owned());
+    let (vram_mib, described) = (8_192, attributes.clone());
+    let transport = Statement::Transport { digest: evidence };
+    let attestation = Statement::Attestation { measurement: evidence };
+    let all = [
+        DevicesAction::Register {
+            fingerprint,
+            class,
+            region: region.clone(),
+            vram_mib,
+            attributes,
+        },
+        DevicesAction::Describe { fingerprint, region, attributes: described },
+        DevicesAction::Activate { fingerprint },
+        DevicesAction::Pause { fingerprint },
+        DevicesAction::Retire { fingerprint },
+        DevicesAction::Report { fingerprint, results },
+        certify(1, devices::Subject::Account(account), transport),
+        certify(2, devices::Subject::Node(node), attestation),
+        certify(3, devices::Subject::Device(fingerprint), audit),
+        DevicesAction::Revoke { serial: 3 },
+        DevicesAction::BecomeAuditor,
+        DevicesAction::LeaveAuditors,
+        DevicesAction::TakeBond,
+        DevicesAction::BuyLicences {
+            count: 2,
+            denomination: Denomination::Credit,
+            most: 900,
+            whitelisted: true,
+            referrer: Some(account),
+        },
+        DevicesAction::Delegate { number: 7, operator: Some(node) },
+        DevicesAction::TransferLicence { number: 7, to: account },
+        DevicesAction::GiveBack { number: 7 },
+        DevicesAction::Whitelist { account, tier: Some(1) },
+        DevicesAction::RotateReward { node, reward: account },
+    ];
+    all.into_iter().map(|action| Action::Devices(Box::new(action))).collect()
+}
+
+fn governance_actions() -> Vec<Action> {
+    let to = key(4).public().into();
+    let (tokens, credits, proposal) = (Tokens(9), Credits(8), 3);
+    let changes = vec![ParameterChange { path: "token.cap".into(), value: "\"7\"".into() }];
+    let plan = UpgradePlan { name: "2".into(), height: 77 };
+    let kinds = [
+        ProposalKind::Text,
+        ProposalKind::Change { changes },
+        ProposalKind::Spend { to, amount: 9, denomination: Denomination::Token },
+        ProposalKind::Burn { amount: tokens },
+        ProposalKind::SeedPool { tokens, credits },
+        ProposalKind::Upgrade { plan },
+    ];
+    let propose = |kind| {
+        let (title, text) = ("title".into(), "text".into());
+        GovernanceAction::Propose { title, text, kind }
+    };
+    let vote = |choice| GovernanceAction::Vote { proposal, choice };
+    let all = [
+        GovernanceAction::LockVotes { amount: tokens },
+        GovernanceAction::UnlockVotes { amount: tokens },
+        vote(Choice::Yes),
+        vote(Choice::No),
+        vote(Choice::Abstain),
+        vote(Choice::Veto),
+        GovernanceAction::Execute { proposal },
+        GovernanceAction::CouncilVeto { proposal },
+        GovernanceAction::CouncilPass { proposal },
+        GovernanceAction::CouncilSpend { to, amount: tokens, memo: "memo".into() },
+        GovernanceAction::CouncilCancel { spend: 2 },
+        GovernanceAction::Sell { tokens, least: credits },
+    ];
+    let all = kinds.into_iter().map(propose).chain(all);
+    all.map(|action| Action::Governance(Box::new(action))).collect()
 }
 
 fn transaction(nonce: u64, action: Action) -> Transaction {

@@ -1,11 +1,12 @@
 //! What the actors of a random history try, and what is wrong with it.
 
 use proptest::prelude::*;
-use remuda_ledger::SignedTransaction;
-use remuda_types::{Canonical, NetworkId, SecretKey, Signed};
+use remuda_ledger::{Action, SignedTransaction};
+use remuda_types::job::JobKind;
+use remuda_types::{Canonical, Hash, ManifestHash, NetworkId, SecretKey, Signed};
 
-use super::accounts;
-use crate::world::key;
+use super::{accounts, actor};
+use crate::world::{account_of, bob, key};
 
 /// What somebody tries. Numbers pick actors and channels, modulo how many there are.
 #[derive(Clone, Debug)]
@@ -35,6 +36,10 @@ pub(super) enum Attempt {
     Points { what: u8, amount: u64, other: u8 },
     // rooms: stake
     Stake { what: u8, amount: u64, other: u8 },
+    // rooms: devices
+    Devices { what: u8, amount: u64, other: u8 },
+    // rooms: governance
+    Governance { what: u8, amount: u64, other: u8 },
     // rooms: disputes
     Dispute(super::disputes::Step),
 }
@@ -121,6 +126,12 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         // rooms: stake
         14 => (any(), prop_oneof![3 => 0..200_u64, 1 => amount()], any())
             .prop_map(|(what, amount, other)| Attempt::Stake { what, amount, other }),
+        // rooms: devices
+        6 => (any(), amount(), any())
+            .prop_map(|(what, amount, other)| Attempt::Devices { what, amount, other }),
+        // rooms: governance
+        8 => (any(), amount(), any())
+            .prop_map(|(what, amount, other)| Attempt::Governance { what, amount, other }),
         // rooms: disputes
         2 => super::disputes::step().prop_map(Attempt::Dispute),
     ]
@@ -202,4 +213,21 @@ pub(super) fn envelop(
     }
     *transaction = Signed::sign(transaction.body.clone(), signer);
     false
+}
+
+/// The action of an attempt on the registry, and who is entitled to it.
+pub(super) fn registry_action(attempt: &Attempt) -> (Option<SecretKey>, Action) {
+    match *attempt {
+        Attempt::Register { reward } => {
+            let reward = account_of(&actor(reward));
+            (Some(key(20)), Action::RegisterProvider { reward, name: "p".into() })
+        }
+        Attempt::Model { name } => {
+            let manifest = ManifestHash(Hash([name; 32]));
+            let (name, licence) = (format!("m{name}"), "MIT".into());
+            let kinds = vec![JobKind::Generate];
+            (Some(bob()), Action::RegisterModel { name, manifest, kinds, licence })
+        }
+        _ => (Some(key(20)), Action::DeregisterProvider),
+    }
 }

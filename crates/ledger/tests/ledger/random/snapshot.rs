@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use remuda_ledger::{Action, Answer, Applied, Channel, Query, Supply};
 use remuda_types::{ChannelId, Credits};
 
-use super::{World, actor, credits, key};
+use super::{World, actor, credits, governance, key};
 
 /// What must not fall or change from block to block.
 pub(super) struct Snapshot {
@@ -14,6 +14,8 @@ pub(super) struct Snapshot {
     earned: Vec<Credits>,
     // rooms: credits
     trade: remuda_ledger::credits::Book,
+    // rooms: governance
+    governance: governance::Measures,
 }
 
 impl Snapshot {
@@ -29,7 +31,9 @@ impl Snapshot {
         // rooms: credits
         credits::check(world);
         let trade = credits::status(world).book;
-        Self { supply: world.supply(), channels, earned, trade }
+        // rooms: governance
+        let governance = governance::measure(world);
+        Self { supply: world.supply(), channels, earned, trade, governance }
     }
 
     /// What holds whatever the rules.
@@ -39,6 +43,8 @@ impl Snapshot {
             assert!(before.redeemed <= after.redeemed && before.deposit <= after.deposit);
             assert_eq!(before.account, after.account);
         }
+        // rooms: governance
+        self.governance.check(&next.governance);
         assert!(self.supply.minted <= next.supply.minted);
         assert!(self.supply.burned <= next.supply.burned);
         assert!(self.supply.granted <= next.supply.granted);
