@@ -34,4 +34,4 @@ pub(crate) use fleet::{next_due, run_timers};
 pub(crate) use indexes::DeviceIndexes;
 pub(crate) use licences::begin_sale;
 pub(crate) use queries::answer;
-pub(crate) use rewards::check_reward;
+pub(crate) use rewards::{check_reward, keep_reward};

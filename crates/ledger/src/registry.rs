@@ -59,6 +59,7 @@ pub(crate) fn deregister_provider(state: &mut State, context: &Context<'_>) -> V
     if !state.tables.providers.contains_key(&context.signer) {
         return Err(TransactionError::UnknownProvider);
     }
+    crate::devices::keep_reward(state, context);
     state.retire_devices_of(&context.signer, context.now, &context.economy.devices);
     state.write(Row::Provider(context.signer, None));
     Ok(Effects::default())

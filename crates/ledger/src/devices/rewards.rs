@@ -30,6 +30,18 @@ pub(crate) fn check_reward(
     }
 }
 
+/// A node leaves the registry: where the reward account alone decides, it goes on to do so,
+/// also if the rule came after the registration.
+pub(crate) fn keep_reward(state: &mut State, context: &Context<'_>) {
+    let node = context.signer;
+    let registered = state.tables.providers.get(&node).map(|provider| provider.reward);
+    if context.economy.devices.reward_by_owner_only
+        && let Some(reward) = registered
+    {
+        state.write(Row::RewardOwner(node, Some(reward)));
+    }
+}
+
 /// The reward account of a node names its successor.
 pub(super) fn rotate(
     state: &mut State,

@@ -321,6 +321,20 @@ fn parameters_change_by_a_vote_only() {
     assert_eq!(proposal(&world, 2).votes_until, world.now + DAY);
 }
 
+/// A provider registered before the rule; the rule holds for it all the same.
+#[test]
+fn a_reward_account_is_kept_from_the_change_on() {
+    let mut world = world_with(rules());
+    let register =
+        |to: &SecretKey| Action::RegisterProvider { reward: account_of(to), name: "p".into() };
+    world.done(&node(), register(&bob()));
+    world.done(&bob(), propose(change("devices.reward_by_owner_only", "true")));
+    pass(&mut world, 0);
+    world.done(&node(), Action::DeregisterProvider);
+    assert_eq!(world.refused(&node(), register(&alice())), "reward_owned");
+    world.done(&node(), register(&bob()));
+}
+
 #[test]
 fn a_change_that_would_break_a_rule_is_refused() {
     let mut economy = economy(Rules { immutable: vec!["governance.veto".into()], ..rules() });
