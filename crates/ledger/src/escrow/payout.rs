@@ -7,6 +7,7 @@ use crate::cycle::Cycle;
 use crate::error::TransactionError;
 use crate::math::{Period, split_by_shares};
 use crate::money::{Denomination, Flow, Holder, Vault};
+use crate::points::Work;
 use crate::state::{Row, State};
 
 /// The most held payouts that one block releases; the rest waits for the next block.
@@ -60,7 +61,8 @@ impl State {
     }
 
     /// Pays a provider's account less fees: what is to end ends, the treasury gets its share,
-    /// the provider the rest and all dust. Only now, past every window, it counts as work.
+    /// the provider the rest and all dust. Only now, past every window, it counts as work, and
+    /// in points: what was paid, before fees.
     pub(crate) fn pay_earner(
         &mut self,
         from: Holder,
@@ -73,12 +75,13 @@ impl State {
         let (burn, treasury) = (parts[0], parts[1]);
         self.end_amount(from, burn, denomination, Flow::JobFee)?;
         self.move_amount(from, Holder::Vault(Vault::Treasury), treasury, denomination)?;
-        let earner = Holder::Earner(self.reward_account(provider));
-        self.move_amount(from, earner, rest, denomination)?;
-        match denomination {
-            Denomination::Credit => self.note_work(*provider, credits_of(amount)?),
-            Denomination::Token => Ok(()),
+        let account = self.reward_account(provider);
+        self.move_amount(from, Holder::Earner(account), rest, denomination)?;
+        if denomination == Denomination::Token {
+            return Ok(());
         }
+        self.award_points(account, Work::Earned(amount));
+        self.note_work(*provider, credits_of(amount)?)
     }
 
     /// Ends an amount: burns tokens for `flow`, retires credits.

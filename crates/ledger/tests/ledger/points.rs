@@ -158,6 +158,21 @@ fn paid_work_earns_points() {
     assert_eq!(world.book().total, points(50));
 }
 
+/// Where the network keeps all that is paid, work still counts: when it is paid out.
+#[test]
+fn fees_take_no_points_and_a_hold_delays_them() {
+    let mut economy = Economy { points: rules(), ..Economy::default() };
+    economy.escrow.hold = Period(64_000);
+    economy.escrow.fees.credit.treasury = Share::ALL;
+    let mut world = World::with_economy(economy);
+    world.earn(&node(), 50);
+    assert_eq!(world.points_of(&node()).work, Points::ZERO);
+    world.now += 65_000;
+    world.block(&[]);
+    assert_eq!(world.points_of(&node()).work, points(50));
+    assert_eq!(world.account(&node()).earned, Credits::ZERO);
+}
+
 #[test]
 fn seasons_multiply() {
     let seasons = vec![Season { length: Period(1_000), multiplier: "2.5".parse().unwrap() }];
