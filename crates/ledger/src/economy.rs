@@ -167,6 +167,9 @@ impl Economy {
         self.governance.validate_with(&self.stake)?;
         // rooms: disputes
         self.disputes.validate()?;
+        let held = self.escrow.hold >= self.disputes.window;
+        let rule = "must be at least disputes.window, or there is nothing left to take back";
+        RuleError::require(held, "escrow.hold", rule)?;
         Ok(())
     }
 }
