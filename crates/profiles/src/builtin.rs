@@ -35,6 +35,18 @@ macro_rules! builtin_profiles {
 
 builtin_profiles! {
     "remuda",
+    "dekube",
+    "render",
+    "akash",
+    "ionet",
+    "gensyn",
+    "aethir",
+    "phala",
+    "heurist",
+    "filecoin",
+    "ocean",
+    "iotex",
+    "helium",
 }
 
 /// The profile with this name.
