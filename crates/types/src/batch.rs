@@ -1,9 +1,6 @@
 //! Many signatures checked at once, by the same rule as one at a time.
 
-use ed25519_consensus::{VerificationKeyBytes, batch};
-use rand_core::{CryptoRng, RngCore};
-
-use crate::{Canonical, Hash, PublicKey, Signature, Signed};
+use crate::{Canonical, Hash, PublicKey, Signature, Signed, zip215};
 
 /// The most signatures in one equation. One bad signature costs this many single checks.
 const BATCH_MAX: usize = 256;
@@ -57,43 +54,18 @@ fn verify_chunk(checks: &[SignatureCheck]) -> Vec<bool> {
 
 fn batch_holds(checks: &[SignatureCheck]) -> bool {
     let mut seed = blake3::Hasher::new_derive_key("remuda/signature-batch/1");
-    let mut verifier = batch::Verifier::new();
     for check in checks {
         seed.update(&check.signer.0).update(&check.digest.0).update(&check.signature.0);
-        let key = VerificationKeyBytes::from(check.signer.0);
-        let signature = ed25519_consensus::Signature::from(check.signature.0);
-        verifier.queue((key, signature, &check.digest.0));
     }
-    verifier.verify(Coefficients(seed.finalize_xof())).is_ok()
+    let mut output = seed.finalize_xof();
+    let coefficients = || {
+        let mut bytes = [0; 16];
+        output.fill(&mut bytes);
+        u128::from_le_bytes(bytes)
+    };
+    let checks = checks.iter().map(|check| (&check.signer, &check.digest, &check.signature));
+    zip215::all_hold(checks, coefficients)
 }
-
-/// The extendable output of a digest as a generator.
-struct Coefficients(blake3::OutputReader);
-
-impl RngCore for Coefficients {
-    fn next_u32(&mut self) -> u32 {
-        let mut bytes = [0; 4];
-        self.0.fill(&mut bytes);
-        u32::from_le_bytes(bytes)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        let mut bytes = [0; 8];
-        self.0.fill(&mut bytes);
-        u64::from_le_bytes(bytes)
-    }
-
-    fn fill_bytes(&mut self, destination: &mut [u8]) {
-        self.0.fill(destination);
-    }
-
-    fn try_fill_bytes(&mut self, destination: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.0.fill(destination);
-        Ok(())
-    }
-}
-
-impl CryptoRng for Coefficients {}
 
 #[cfg(test)]
 mod tests {

@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use bech32::{Bech32m, Hrp};
 use borsh::{BorshDeserialize, BorshSerialize};
+use ed25519_dalek::{Signer as _, SigningKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::Hash;
 use crate::hash::decode_hex;
+use crate::{Hash, zip215};
 
 /// The readable prefix of an API key: a session key's seed with a checksum.
 const API_KEY_PREFIX: &str = "sk-remuda-";
@@ -38,9 +39,7 @@ impl PublicKey {
     /// Checks `signature` over `digest`, by the ZIP-215 rule.
     #[must_use]
     pub fn verifies(&self, digest: &Hash, signature: &Signature) -> bool {
-        ed25519_consensus::VerificationKey::try_from(self.0).is_ok_and(|key| {
-            key.verify(&ed25519_consensus::Signature::from(signature.0), &digest.0).is_ok()
-        })
+        zip215::holds(self, digest, signature)
     }
 
     /// The first ten hexadecimal digits, for people to tell nodes apart in logs.
@@ -67,8 +66,7 @@ impl FromStr for PublicKey {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let bytes = decode_hex(text).map_err(|_| KeyError::PublicKeyText)?;
-        ed25519_consensus::VerificationKey::try_from(bytes).map_err(|_| KeyError::NotAPoint)?;
-        Ok(Self(bytes))
+        if zip215::is_point(&bytes) { Ok(Self(bytes)) } else { Err(KeyError::NotAPoint) }
     }
 }
 
@@ -112,7 +110,7 @@ impl<'de> Deserialize<'de> for Signature {
 #[derive(Clone)]
 pub struct SecretKey {
     seed: Zeroizing<[u8; 32]>,
-    signer: ed25519_consensus::SigningKey,
+    signer: SigningKey,
     public: PublicKey,
 }
 
@@ -120,8 +118,8 @@ impl SecretKey {
     /// The key of a 32-byte seed.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        let signer = ed25519_consensus::SigningKey::from(seed);
-        let public = PublicKey(signer.verification_key().to_bytes());
+        let signer = SigningKey::from_bytes(&seed);
+        let public = PublicKey(signer.verifying_key().to_bytes());
         Self { seed: Zeroizing::new(seed), signer, public }
     }
 

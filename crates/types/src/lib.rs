@@ -36,6 +36,7 @@ mod order;
 mod receipt;
 mod signed;
 mod voucher;
+mod zip215;
 
 pub use amount::{AmountError, Credits, Price, Tokens, UNITS_PER_PRICE};
 pub use batch::{SignatureCheck, verify_each};
