@@ -11,6 +11,8 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_sys_2 as sys;
 use remuda_types::job::TokenId;
 
+use super::threads::prompt_threads;
+
 /// A sequence's number in a context, below [`Shape::sequences`].
 pub(super) type Sequence = u16;
 
@@ -34,7 +36,7 @@ pub(super) struct Shape {
     pub(super) batch: u32,
     /// The most outputs of one batch.
     pub(super) outputs: u32,
-    /// Threads.
+    /// Threads of a step that draws; the step of a prompt may take more.
     pub(super) threads: u16,
     /// Pooling.
     pub(super) pooling: Pooling,
@@ -95,6 +97,10 @@ pub(super) struct Context {
     pointer: NonNull<sys::llama_context>,
     vocabulary: usize,
     width: usize,
+    /// Beyond so many tokens a batch holds a prompt: each sequence draws one at a time.
+    sequences: usize,
+    threads: i32,
+    prompt_threads: i32,
     // The context points into the model.
     _model: Arc<LlamaModel>,
 }
@@ -111,7 +117,15 @@ impl Context {
         let raw = unsafe { sys::llama_init_from_model(pointer_of(model), params) };
         let vocabulary = usize::try_from(model.n_vocab()).ok()?;
         let width = usize::try_from(model.n_embd_out()).ok()?;
-        Some(Self { pointer: NonNull::new(raw)?, vocabulary, width, _model: Arc::clone(model) })
+        Some(Self {
+            pointer: NonNull::new(raw)?,
+            vocabulary,
+            width,
+            sequences: usize::from(shape.sequences),
+            threads: i32::from(shape.threads),
+            prompt_threads: i32::from(prompt_threads(shape.threads)),
+            _model: Arc::clone(model),
+        })
     }
 
     /// Decodes the batch. Its outputs can be read until the next call.
@@ -128,6 +142,11 @@ impl Context {
             seq_id: sequences.as_mut_ptr(),
             logits: batch.outputs.as_mut_ptr(),
         };
+        let prompt = batch.len() > self.sequences;
+        let threads = if prompt { self.prompt_threads } else { self.threads };
+        // SAFETY: sets two numbers of a valid context that is not decoding. No result depends on
+        // how many threads compute it.
+        unsafe { sys::llama_set_n_threads(self.pointer.as_ptr(), self.threads, threads) };
         // SAFETY: every array has `n_tokens` elements and lives to the end of this function;
         // llama.cpp keeps none of them, and checks tokens, positions and sequence numbers.
         let status = unsafe { sys::llama_decode(self.pointer.as_ptr(), native) };
@@ -214,6 +233,10 @@ fn params(shape: Shape, in_model: Option<i32>) -> sys::llama_context_params {
     // Flash attention sums in another order for one row than for many, and one cache for all
     // sequences would sum over their neighbours: either would make bits depend on the batch.
     params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    if std::env::var_os("X_FA").is_some() {
+        params.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_ENABLED;
+        params.type_v = sys::GGML_TYPE_F32;
+    }
     params.kv_unified = false;
     params.no_perf = true;
     params.embeddings = shape.pooling != Pooling::None;

@@ -22,6 +22,13 @@ pub(super) fn free_threads_now() -> u16 {
     free_threads(parallelism, physical_cores().unwrap_or(parallelism), load_average())
 }
 
+/// Threads for a prompt, which takes a moment and keeps a buyer waiting: what an idle machine
+/// would give, and at least `told`, the threads of everything else.
+pub(super) fn prompt_threads(told: u16) -> u16 {
+    let parallelism = available_parallelism().map_or(1, usize::from);
+    free_threads(parallelism, physical_cores().unwrap_or(parallelism), 0.0).max(told)
+}
+
 /// The runnable threads, averaged over the last minute; 0 where the system does not tell.
 fn load_average() -> f64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
