@@ -99,8 +99,7 @@ pub(super) struct Context {
     width: usize,
     /// Beyond so many tokens a batch holds a prompt: each sequence draws one at a time.
     sequences: usize,
-    threads: i32,
-    prompt_threads: i32,
+    threads: u16,
     // The context points into the model.
     _model: Arc<LlamaModel>,
 }
@@ -122,8 +121,7 @@ impl Context {
             vocabulary,
             width,
             sequences: usize::from(shape.sequences),
-            threads: i32::from(shape.threads),
-            prompt_threads: i32::from(prompt_threads(shape.threads)),
+            threads: shape.threads,
             _model: Arc::clone(model),
         })
     }
@@ -143,10 +141,10 @@ impl Context {
             logits: batch.outputs.as_mut_ptr(),
         };
         let prompt = batch.len() > self.sequences;
-        let threads = if prompt { self.prompt_threads } else { self.threads };
+        let threads = i32::from(if prompt { prompt_threads(self.threads) } else { self.threads });
         // SAFETY: sets two numbers of a valid context that is not decoding. No result depends on
         // how many threads compute it.
-        unsafe { sys::llama_set_n_threads(self.pointer.as_ptr(), self.threads, threads) };
+        unsafe { sys::llama_set_n_threads(self.pointer.as_ptr(), threads, threads) };
         // SAFETY: every array has `n_tokens` elements and lives to the end of this function;
         // llama.cpp keeps none of them, and checks tokens, positions and sequence numbers.
         let status = unsafe { sys::llama_decode(self.pointer.as_ptr(), native) };

@@ -1,5 +1,6 @@
 //! How many threads native computation takes: what is free, never blindly all cores.
 
+use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
 /// Threads for a machine that may run `parallelism` threads at once, on `cores` physical
@@ -22,11 +23,23 @@ pub(super) fn free_threads_now() -> u16 {
     free_threads(parallelism, physical_cores().unwrap_or(parallelism), load_average())
 }
 
-/// Threads for a prompt, which takes a moment and keeps a buyer waiting: what an idle machine
-/// would give, and at least `told`, the threads of everything else.
+/// Threads for a prompt, which takes a moment and keeps a buyer waiting: what is free at this
+/// moment, and at least `told`, the threads of everything else. More than are free would make
+/// it slower, for they wait for each other at every layer.
 pub(super) fn prompt_threads(told: u16) -> u16 {
-    let parallelism = available_parallelism().map_or(1, usize::from);
-    free_threads(parallelism, physical_cores().unwrap_or(parallelism), 0.0).max(told)
+    static CORES: OnceLock<(usize, usize)> = OnceLock::new();
+    let &(parallelism, cores) = CORES.get_or_init(|| {
+        let parallelism = available_parallelism().map_or(1, usize::from);
+        (parallelism, physical_cores().unwrap_or(parallelism))
+    });
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    free_threads(parallelism, cores, others_running(&load).unwrap_or(f64::MAX)).max(told)
+}
+
+/// The threads that run or want to at this moment, without the one that asks.
+fn others_running(loadavg: &str) -> Option<f64> {
+    let (running, _) = loadavg.split_whitespace().nth(3)?.split_once('/')?;
+    running.parse().ok().map(|running: f64| running - 1.0)
 }
 
 /// The runnable threads, averaged over the last minute; 0 where the system does not tell.
@@ -68,6 +81,13 @@ mod tests {
         assert_eq!(free_threads(2, 2, 0.9), 1);
         assert_eq!(free_threads(0, 0, f64::NAN), 1);
         assert_eq!(free_threads(4, 64, -3.0), 3, "a container's quota bounds its cores");
+    }
+
+    #[test]
+    fn the_one_that_asks_does_not_count_as_running() {
+        assert_eq!(others_running("1.52 2.10 1.90 3/412 9817"), Some(2.0));
+        assert_eq!(others_running("0.00 0.00 0.00 1/90 17"), Some(0.0));
+        assert_eq!(others_running(""), None);
     }
 
     #[test]
