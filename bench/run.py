@@ -24,6 +24,10 @@ BIN = pathlib.Path(sys.executable).parent
 MODEL = "smollm2-135m-instruct"
 READY_SECONDS = 120
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "3000"))
+# Of the benchmark of tokens: 0 makes all three sides compute the likeliest tokens.
+TEMPERATURE = os.environ.get("BENCH_TEMPERATURE", "0")
+TOKEN_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+TOKEN_SLOTS = 8
 
 
 def free_port():
@@ -214,41 +218,90 @@ def measure_gateways(targets):
 
 
 def tokens():
-    """Tokens per second through the whole network, beside the engine's server of llama.cpp."""
+    """Tokens per second through the whole network, beside the engine alone and the server of
+    llama.cpp: the same requests, as many at once, in turns, so that a change of the machine
+    meets all three."""
     threads = int(os.environ.get("BENCH_THREADS", "2"))
     file = subprocess.run(
         [REMUDA, "--home", TEST_HOME, "model", "path", MODEL],
         capture_output=True, text=True, check=True,
     ).stdout.strip()
-    engine = engine_alone(file, threads)
     table = []
     for concurrency in (1, 4, 8):
+        sides = {
+            "Remuda": lambda work: through_network(threads, work),
+            "llama.cpp server": lambda work: through_llama_server(file, threads, work),
+            "engine alone": lambda work: engine_alone(file, threads, work),
+        }
+        # Some 20 seconds on two cores; whole rounds, so that no sequence runs alone at the end.
+        work = dict(concurrency=concurrency, requests=concurrency * max(5, 20 // concurrency))
+        rates, others = {side: [] for side in sides}, {side: [] for side in sides}
+        for _ in range(TOKEN_ROUNDS):
+            for side, measure in sides.items():
+                idle = foreign_cpu()
+                rates[side].append(measure(work))
+                others[side].append(foreign_cpu(idle))
         row = {"at once": concurrency}
-        options = dict(
-            requests=max(8, 3 * concurrency), warm_up=2, concurrency=concurrency, max_tokens=96,
-            stream=True, distinct=True, fresh_connections=True, prompt="Tell me a long story about a horse and a river.",
-        )
-        network = Network(["--threads", threads, "--slots", 8])
-        try:
-            wait_model(network)
-            row["Remuda tok/s"] = round(load(network.url, network.key, MODEL, **options)["tokens_per_second"], 1)
-        finally:
-            network.stop()
-        port = free_port()
-        peer = Process(BIN / "python", HERE / "llama_server.py", file, port, threads, 8)
-        try:
-            peer.wait_http(f"http://127.0.0.1:{port}/health")
-            row["llama.cpp server tok/s"] = round(
-                load(f"http://127.0.0.1:{port}/v1", "none", "m", **options)["tokens_per_second"], 1)
-        finally:
-            peer.stop()
-        row["engine alone tok/s"] = engine.get(concurrency, "-")
-        row["Remuda / llama.cpp server"] = round(row["Remuda tok/s"] / row["llama.cpp server tok/s"], 2)
-        if concurrency in engine:
-            row["Remuda / engine alone"] = round(row["Remuda tok/s"] / engine[concurrency], 3)
+        for side in sides:
+            row[f"{side} tok/s"] = round(statistics.median(rates[side]), 1)
+            row[f"{side}, spread"] = f"{min(rates[side]):.0f}–{max(rates[side]):.0f}"
+        for side in ("llama.cpp server", "engine alone"):
+            pairs = zip(rates["Remuda"], rates[side])
+            row[f"Remuda / {side}"] = round(statistics.median(a / b for a, b in pairs), 3)
+        # Cores that strangers kept busy: above some hundredths, the row says little.
+        row["cores busy with others"] = round(max(map(max, others.values())), 2)
         table.append(row)
     rows(f"Tokens per second, {threads} threads", table)
     return table
+
+
+def foreign_cpu(since=None):
+    """A reading of time and CPU; with an earlier reading, the cores between the two that were
+    busy with neither this program nor anything that it started and stopped."""
+    tick = os.sysconf("SC_CLK_TCK")
+    # user, nice, system, idle, iowait, irq, softirq, steal
+    fields = [int(word) for word in pathlib.Path("/proc/stat").read_text().split()[1:9]]
+    busy = (sum(fields) - fields[3] - fields[4]) / tick
+    own = sum(os.times()[:4])
+    now = (time.monotonic(), busy - own)
+    return (now[1] - since[1]) / (now[0] - since[0]) if since else now
+
+
+def token_load(url, key, model, work):
+    return load(
+        url, key, model, warm_up=work["concurrency"], max_tokens=96, temperature=TEMPERATURE,
+        stream=True, distinct=True, fresh_connections=True,
+        prompt="Tell me a long story about a horse and a river.", **work,
+    )["tokens_per_second"]
+
+
+def through_network(threads, work):
+    network = Network(["--threads", threads, "--slots", TOKEN_SLOTS])
+    try:
+        wait_model(network)
+        return token_load(network.url, network.key, MODEL, work)
+    finally:
+        network.stop()
+
+
+def through_llama_server(file, threads, work):
+    port = free_port()
+    peer = Process(BIN / "python", HERE / "llama_server.py", file, port, threads, TOKEN_SLOTS)
+    try:
+        peer.wait_http(f"http://127.0.0.1:{port}/health")
+        return token_load(f"http://127.0.0.1:{port}/v1", "none", "m", work)
+    finally:
+        peer.stop()
+
+
+def engine_alone(file, threads, work):
+    """The same work on the engine's scheduler, without network, payment or HTTP."""
+    command = [
+        TOOLS / "examples" / "alone", file, threads, TOKEN_SLOTS,
+        work["concurrency"], work["requests"], TEMPERATURE,
+    ]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])["tokens_per_second"]
 
 
 def wait_model(network):
@@ -257,15 +310,6 @@ def wait_model(network):
         if time.monotonic() > until:
             raise SystemExit("the model never appeared")
         time.sleep(0.2)
-
-
-def engine_alone(file, threads):
-    """The same work on the engine's scheduler, without network, payment or HTTP."""
-    program = TOOLS / "examples" / "alone"
-    done = subprocess.run(
-        [program, file, str(threads)], capture_output=True, text=True, check=True
-    )
-    return {int(one): value for one, value in json.loads(done.stdout.splitlines()[-1]).items()}
 
 
 def start():

@@ -1,9 +1,8 @@
 //! Tokens per second of the engine alone on the work that `bench/run.py tokens` gives to a
-//! whole network: `alone MODEL.gguf THREADS`. Prints one JSON object: sequences at once, and
-//! tokens per second.
+//! whole network: `alone MODEL.gguf THREADS SLOTS AT_ONCE REQUESTS TEMPERATURE`. Prints one
+//! JSON object: tokens, and tokens per second.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark may stop at once")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -17,9 +16,7 @@ use remuda_types::job::{
 use remuda_types::{ManifestHash, Seed};
 
 const MAX_OUTPUT: u32 = 96;
-const SLOTS: u16 = 8;
-
-fn job(number: usize) -> EngineJob {
+fn job(number: usize, temperature: Millionths) -> EngineJob {
     let message = Message {
         role: Role::User,
         content: format!("{number}. Tell me a long story about a horse and a river."),
@@ -32,21 +29,21 @@ fn job(number: usize) -> EngineJob {
         prompt: Prompt::Chat(chat),
         choices: 1,
         max_output: MAX_OUTPUT,
-        sampling: Sampling { temperature: Millionths::ZERO, ..Sampling::default() },
+        sampling: Sampling { temperature, ..Sampling::default() },
         stop: Vec::new(),
         constraint: Constraint::None,
         logprobs: None,
     };
     EngineJob {
         manifest: ManifestHash::default(),
-        seed: Seed::from_caller(0),
+        seed: Seed::from_caller(i64::try_from(number).unwrap()),
         input: JobInput::Generate(generate),
         resume: Resume::default(),
     }
 }
 
-async fn units_of(engine: &LlamaEngine, number: usize) -> u64 {
-    let mut stream = engine.start(job(number)).await.unwrap();
+async fn units_of(engine: &LlamaEngine, job: EngineJob) -> u64 {
+    let mut stream = engine.start(job).await.unwrap();
     let mut units = 0;
     while let Some(event) = stream.next().await {
         if let EngineEvent::Output(delta) = event.unwrap() {
@@ -56,17 +53,22 @@ async fn units_of(engine: &LlamaEngine, number: usize) -> u64 {
     units
 }
 
-/// All units of `jobs` jobs, `at_once` of them at any time.
-async fn run(engine: &Arc<LlamaEngine>, first: usize, jobs: usize, at_once: usize) -> u64 {
+/// All units of `requests` jobs, `at_once` of them at any time.
+async fn run(
+    engine: &LlamaEngine,
+    requests: usize,
+    at_once: usize,
+    temperature: Millionths,
+) -> u64 {
     let next = AtomicUsize::new(0);
     let worker = || async {
         let mut units = 0;
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= jobs {
+            if number >= requests {
                 return units;
             }
-            units += units_of(engine, first + number).await;
+            units += units_of(engine, job(number, temperature)).await;
         }
     };
     let workers = (0..at_once).map(|_| worker());
@@ -75,21 +77,22 @@ async fn run(engine: &Arc<LlamaEngine>, first: usize, jobs: usize, at_once: usiz
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let mut args = std::env::args().skip(1);
-    let path = args.next().expect("usage: alone MODEL.gguf THREADS");
+    let usage = "usage: alone MODEL.gguf THREADS SLOTS AT_ONCE REQUESTS TEMPERATURE";
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [path, threads, slots, at_once, requests, temperature] = args.as_slice() else {
+        panic!("{usage}")
+    };
     let mut spec = ModelSpec::new(ManifestHash::default(), path);
-    spec.threads = args.next().and_then(|threads| threads.parse().ok());
-    spec.slots = SLOTS;
-    let engine = Arc::new(LlamaEngine::load(&spec).unwrap());
-    let mut results = Vec::new();
-    for at_once in [1, 4, 8] {
-        // A model file that was just mapped, and caches: the first jobs are not measured.
-        run(&engine, 1000 * at_once, 2, 1).await;
-        let started = Instant::now();
-        let units = run(&engine, 0, (3 * at_once).max(8), at_once).await;
-        #[expect(clippy::cast_precision_loss, reason = "a few thousand tokens")]
-        let rate = units as f64 / started.elapsed().as_secs_f64();
-        results.push(format!("\"{at_once}\": {rate:.1}"));
-    }
-    println!("{{{}}}", results.join(", "));
+    spec.threads = Some(threads.parse().expect(usage));
+    spec.slots = slots.parse().expect(usage);
+    let (at_once, requests) = (at_once.parse().expect(usage), requests.parse().expect(usage));
+    let temperature = Millionths::from_f64(temperature.parse().expect(usage)).expect(usage);
+    let engine = LlamaEngine::load(&spec).unwrap();
+    // A file that was just mapped, and caches: the first requests are not measured.
+    run(&engine, at_once, at_once, temperature).await;
+    let started = Instant::now();
+    let tokens = run(&engine, requests, at_once, temperature).await;
+    #[expect(clippy::cast_precision_loss, reason = "some thousand tokens")]
+    let rate = tokens as f64 / started.elapsed().as_secs_f64();
+    println!("{{\"tokens\": {tokens}, \"tokens_per_second\": {rate:.2}}}");
 }
