@@ -8,7 +8,9 @@ mod feed;
 mod job;
 mod line;
 mod meter;
+mod standby;
 mod transcript;
+mod watch;
 
 use std::fmt;
 use std::future::poll_fn;

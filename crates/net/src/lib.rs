@@ -42,6 +42,7 @@ pub mod address;
 mod connection;
 mod endpoint;
 pub mod frame;
+mod knock;
 mod pool;
 pub mod protocol;
 pub mod relay;
@@ -55,6 +56,7 @@ pub use endpoint::{
     KEEP_ALIVE_INTERVAL, STREAMS_PER_CONNECTION_MAX,
 };
 pub use frame::FrameError;
+pub use knock::Knock;
 pub use pool::{ConnectError, DIAL_TIMEOUT, POOL_CONNECTIONS_MAX};
 pub use serve::{CONNECTIONS_MAX, HANDSHAKE_TIMEOUT, Handler, Protocol};
 pub use stream::{FrameReader, FrameWriter, RequestError, SEND_TIMEOUT, Stream, request};

@@ -54,9 +54,11 @@ impl From<FrameError> for End {
 
 impl Driver {
     pub(super) async fn attempt(&mut self, target: &Target) -> Result<Next, Halt> {
+        let began = std::time::Instant::now();
         self.opens += 1;
         let in_flight = self.shared.providers.begin(target.node());
         let (lease, connection) = tokio::join!(self.lease(target), self.dial(target));
+        tracing::debug!(elapsed = ?began.elapsed(), "leased and dialled");
         let lease = match lease {
             Ok(lease) => lease,
             Err(RunError::LedgerUnreachable { reason }) => {
@@ -86,9 +88,14 @@ impl Driver {
     }
 
     async fn lease(&self, target: &Target) -> Result<Lease, RunError> {
-        let resumed = (!self.transcript.is_fresh()).then(|| self.transcript.resume().units());
-        let worst = self.job.worst_case(target.offer(), resumed);
+        let worst = self.worst_case(target);
         self.shared.channels.lease(&self.job.payer, target.node(), worst).await
+    }
+
+    /// The most that an attempt of `target` may still cost.
+    pub(super) fn worst_case(&self, target: &Target) -> Credits {
+        let resumed = (!self.transcript.is_fresh()).then(|| self.transcript.resume().units());
+        self.job.worst_case(target.offer(), resumed)
     }
 
     async fn dial(&self, target: &Target) -> Result<Connection, String> {
@@ -142,7 +149,12 @@ impl Driver {
                 Wake::Frame(Ok(None)) => Err(End::Lost("ended_early")),
                 Wake::Frame(Err(error)) => Err(error.into()),
                 Wake::Gone => withdraw(line).await,
+                Wake::Uneasy => {
+                    self.stand_by(target);
+                    Ok(())
+                }
                 Wake::Stalled => Err(End::Lost("stalled")),
+                Wake::Vanished => Err(End::Lost("vanished")),
             };
             if let Err(end) = end {
                 return end;

@@ -40,6 +40,9 @@ impl Target {
 impl Driver {
     /// The next provider to try.
     pub(super) async fn choose(&mut self) -> Result<Target, Halt> {
+        if let Some(target) = self.take_standby() {
+            return Ok(target);
+        }
         let mut snapshot = self.shared.listings.get().await;
         loop {
             let (target, explanation) = self.matched(&snapshot);
@@ -57,7 +60,7 @@ impl Driver {
         }
     }
 
-    fn matched(&self, snapshot: &Snapshot) -> (Option<Target>, Explanation) {
+    pub(super) fn matched(&self, snapshot: &Snapshot) -> (Option<Target>, Explanation) {
         let nodes = || snapshot.iter().map(|entry| entry.node());
         let standings = self.shared.providers.standings(nodes(), Instant::now());
         let open = self.shared.channels.open_toward(self.job.payer.public(), nodes());

@@ -9,6 +9,7 @@ use remuda_types::{Credits, FinalReceipt, NodeId, Usage};
 use super::attempt::Next;
 use super::feed::Feed;
 use super::job::Job;
+use super::standby::Standby;
 use super::transcript::Transcript;
 use crate::client::Shared;
 use crate::{JobEvent, JobReport, RunError};
@@ -60,6 +61,8 @@ pub(super) struct Driver {
     pub(super) transcript: Transcript,
     pub(super) bills: Vec<Bill>,
     pub(super) tried: Vec<Tried>,
+    /// Who was made ready to go on, should the provider at work be lost.
+    pub(super) standby: Option<Standby>,
     pub(super) failures: u16,
     pub(super) opens: u16,
     /// Set once the caller has seen an event.
@@ -87,6 +90,7 @@ impl Driver {
             job,
             bills: Vec::new(),
             tried: Vec::new(),
+            standby: None,
             failures: 0,
             opens: 0,
             announced: false,

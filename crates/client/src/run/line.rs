@@ -11,6 +11,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::feed::Feed;
 use super::meter::{Agreed, Meter};
+use super::watch::Watch;
 use crate::ClientConfig;
 use crate::channels::Lease;
 use crate::providers::InFlight;
@@ -39,8 +40,12 @@ pub(super) enum Wake {
     Frame(Result<Option<ProviderFrame>, FrameError>),
     /// The caller is gone.
     Gone,
+    /// The provider has been silent for half as long as it may, for the first time.
+    Uneasy,
     /// The provider is silent for too long.
     Stalled,
+    /// The provider's process is gone.
+    Vanished,
 }
 
 /// How long the provider may take for what.
@@ -70,6 +75,9 @@ pub(super) struct Line {
     longest_silence: Duration,
     cancelled: Option<Instant>,
     excused: bool,
+    /// Whether the first long silence was told.
+    uneasy: bool,
+    watch: Watch,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -105,6 +113,8 @@ impl Line {
             longest_silence: Duration::ZERO,
             cancelled: None,
             excused: false,
+            uneasy: false,
+            watch: Watch::new(began, round_trips),
             alarm: Box::pin(tokio::time::sleep_until(began + patience.accept)),
         }
     }
@@ -120,10 +130,16 @@ impl Line {
                     self.hear(Instant::now());
                     return Wake::Frame(frame);
                 }
+                () = self.watch.refused() => {
+                    if self.heard.is_some_and(|heard| self.watch.refused_means_gone(heard)) {
+                        return Wake::Vanished;
+                    }
+                    continue;
+                }
                 () = &mut self.alarm => {}
             }
-            if self.is_stalled() {
-                return Wake::Stalled;
+            if let Some(wake) = self.ring() {
+                return wake;
             }
         }
     }
@@ -145,20 +161,38 @@ impl Line {
         (self.longest_silence * SILENCES).max(STALL_MIN).saturating_add(round_trips).min(stall)
     }
 
-    /// Looks at the clock when the alarm rang; sets it anew when it rang for nothing.
-    fn is_stalled(&mut self) -> bool {
+    /// Looks at the clock when the alarm rang, and sets it anew when it rang for nothing.
+    fn ring(&mut self) -> Option<Wake> {
         let (now, deadline) = (Instant::now(), self.deadline());
-        if now < deadline {
-            self.alarm.as_mut().reset(deadline);
-            return false;
-        }
-        let late = now.duration_since(self.alarm.deadline());
-        if late > ALARM_LATE && !std::mem::replace(&mut self.excused, true) {
+        if now >= deadline {
+            let late = now.duration_since(self.alarm.deadline());
+            if late <= ALARM_LATE || std::mem::replace(&mut self.excused, true) {
+                return Some(Wake::Stalled);
+            }
             self.heard = Some(now);
-            self.set_alarm();
-            return false;
+        } else if let Some(heard) = self.listening_since() {
+            if self.watch.look(now, heard, &self.stream.connection) {
+                return Some(Wake::Vanished);
+            }
+            if !self.uneasy && now >= self.unease(heard) {
+                self.uneasy = true;
+                self.set_alarm();
+                return Some(Wake::Uneasy);
+            }
         }
-        true
+        self.set_alarm();
+        None
+    }
+
+    /// Since when a provider that delivers output is silent.
+    fn listening_since(&self) -> Option<Instant> {
+        let delivers = self.phase == Phase::Running && self.cancelled.is_none();
+        self.heard.filter(|_| delivers)
+    }
+
+    /// When a silence is long enough to prepare for the worst.
+    fn unease(&self, heard: Instant) -> Instant {
+        heard + self.silence_allowed() / 2
     }
 
     fn deadline(&self) -> Instant {
@@ -174,8 +208,14 @@ impl Line {
     }
 
     fn set_alarm(&mut self) {
-        let deadline = self.deadline();
-        self.alarm.as_mut().reset(deadline);
+        let mut next = self.deadline();
+        if let Some(heard) = self.listening_since() {
+            next = self.watch.next_look(heard).map_or(next, |look| next.min(look));
+            if !self.uneasy {
+                next = next.min(self.unease(heard));
+            }
+        }
+        self.alarm.as_mut().reset(next);
     }
 
     pub(super) fn enter(&mut self, phase: Phase) {
