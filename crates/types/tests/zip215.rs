@@ -116,7 +116,8 @@ proptest! {
         let key = SecretKey::from_seed(seed);
         let other = ed25519_consensus::SigningKey::from(seed);
         let digest = Hash(message);
-        let mut check = SignatureCheck { signer: key.public(), digest, signature: key.sign(&digest) };
+        let signature = key.sign(&digest);
+        let mut check = SignatureCheck { signer: key.public(), digest, signature };
         prop_assert_eq!(check.signature.0, other.sign(&message).to_bytes());
         prop_assert_eq!(check.signer.0, other.verification_key().to_bytes());
         prop_assert!(verdict(check));
