@@ -96,23 +96,37 @@ impl FrameError {
     }
 }
 
-/// Encodes `message` as one frame into `buffer`, whose old content is discarded.
+/// Encodes `message` as one frame behind what `buffer` holds. After an error it holds no more
+/// than before.
 ///
 /// # Errors
 /// [`FrameError::TooLarge`] when version and body are longer than `frame_bytes_max`;
 /// [`FrameError::Malformed`] when the message has no encoding (a NaN).
-pub fn encode_into<T: BorshSerialize + ?Sized>(
+pub fn append<T: BorshSerialize + ?Sized>(
     message: &T,
     frame_bytes_max: usize,
     buffer: &mut Vec<u8>,
 ) -> Result<(), FrameError> {
-    buffer.clear();
+    let start = buffer.len();
+    let appended = append_to(message, frame_bytes_max, buffer, start);
+    if appended.is_err() {
+        buffer.truncate(start);
+    }
+    appended
+}
+
+fn append_to<T: BorshSerialize + ?Sized>(
+    message: &T,
+    frame_bytes_max: usize,
+    buffer: &mut Vec<u8>,
+    start: usize,
+) -> Result<(), FrameError> {
     buffer.extend_from_slice(&[0, 0, 0, 0, VERSION]);
     message.serialize(buffer).map_err(|error| FrameError::Malformed(error.to_string()))?;
-    let bytes = buffer.len() - LENGTH_BYTES;
+    let bytes = buffer.len() - start - LENGTH_BYTES;
     match u32::try_from(bytes) {
         Ok(length) if bytes <= frame_bytes_max => {
-            buffer[..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+            buffer[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
             Ok(())
         }
         _ => Err(FrameError::TooLarge { bytes, limit: frame_bytes_max }),
@@ -122,13 +136,13 @@ pub fn encode_into<T: BorshSerialize + ?Sized>(
 /// Encodes `message` as one frame.
 ///
 /// # Errors
-/// As [`encode_into`].
+/// As [`append`].
 pub fn encode<T: BorshSerialize + ?Sized>(
     message: &T,
     frame_bytes_max: usize,
 ) -> Result<Vec<u8>, FrameError> {
     let mut buffer = Vec::new();
-    encode_into(message, frame_bytes_max, &mut buffer)?;
+    append(message, frame_bytes_max, &mut buffer)?;
     Ok(buffer)
 }
 

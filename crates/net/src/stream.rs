@@ -54,6 +54,7 @@ impl Stream {
 pub struct FrameWriter {
     stream: SendStream,
     frame_bytes_max: usize,
+    /// Frames that were queued.
     buffer: Vec<u8>,
     /// A send was dropped in the middle: what follows could not be understood.
     broken: bool,
@@ -64,7 +65,8 @@ impl FrameWriter {
         Self { stream, frame_bytes_max, buffer: Vec::new(), broken: false }
     }
 
-    /// Sends one message with one write. Waits while the other side does not read.
+    /// Sends one message, and what was queued before it, with one write. Waits while the other
+    /// side does not read.
     ///
     /// Not cancel-safe: a dropped send may leave half a frame, so the stream is then reset.
     ///
@@ -75,20 +77,45 @@ impl FrameWriter {
         &mut self,
         message: &T,
     ) -> Result<(), FrameError> {
+        self.queue(message)?;
+        self.flush().await
+    }
+
+    /// Keeps one message for the next [`FrameWriter::send`] or [`FrameWriter::flush`]: frames
+    /// that are ready together travel together. The caller bounds how many.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLarge`] or [`FrameError::StreamClosed`].
+    pub fn queue<T: BorshSerialize + ?Sized>(&mut self, message: &T) -> Result<(), FrameError> {
         if self.broken {
             return Err(FrameError::StreamClosed);
         }
-        frame::encode_into(message, self.frame_bytes_max, &mut self.buffer)?;
+        frame::append(message, self.frame_bytes_max, &mut self.buffer)
+    }
+
+    /// Sends what was queued. Not cancel-safe, as [`FrameWriter::send`].
+    ///
+    /// # Errors
+    /// As [`FrameWriter::send`].
+    pub async fn flush(&mut self) -> Result<(), FrameError> {
+        if self.broken {
+            return Err(FrameError::StreamClosed);
+        }
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
         self.broken = true;
         match timeout(SEND_TIMEOUT, self.stream.write_all(&self.buffer)).await {
             Ok(sent) => sent.map_err(|error| write_error(&error))?,
             Err(_) => return Err(FrameError::Timeout { after: SEND_TIMEOUT }),
         }
+        self.buffer.clear();
         self.broken = false;
         Ok(())
     }
 
-    /// Says that nothing more will be sent; what was sent still arrives.
+    /// Says that nothing more will be sent; what was sent still arrives, what is only queued
+    /// does not.
     pub fn finish(&mut self) {
         // It fails only when the stream is closed already.
         let _ = self.stream.finish();

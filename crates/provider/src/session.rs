@@ -87,7 +87,13 @@ async fn refuse(writer: &mut FrameWriter, reason: Refusal) {
 
 /// Sends, unless the client reads nothing for too long.
 async fn send(writer: &mut FrameWriter, frame: &ProviderFrame) -> Result<(), FrameError> {
-    let sent = tokio::time::timeout(STALLED_WAIT, writer.send(frame)).await;
+    writer.queue(frame)?;
+    flush(writer).await
+}
+
+/// Sends what was queued, unless the client reads nothing for too long.
+async fn flush(writer: &mut FrameWriter) -> Result<(), FrameError> {
+    let sent = tokio::time::timeout(STALLED_WAIT, writer.flush()).await;
     sent.unwrap_or(Err(FrameError::Timeout { after: STALLED_WAIT }))
 }
 

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use remuda_engine::{Engine, EngineError, EngineEvent, EngineJob, EngineStream};
 use remuda_net::protocol::job::{ClientFrame, Open, ProviderFrame, Refusal, RefusalCode};
 use remuda_net::{FrameError, FrameReader, FrameWriter, Stream};
@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::admission::{Admitted, choices, renew};
 use super::meter::{Meter, Sides};
 use super::settle::take;
-use super::{refusal, refuse, send};
+use super::{flush, refusal, refuse};
 use crate::catalogue::Seat;
 use crate::shared::Shared;
 use crate::till::Tab;
@@ -30,6 +30,9 @@ const FINAL_VOUCHER_WAIT: Duration = Duration::from_secs(3);
 const USELESS_VOUCHERS_MAX: u32 = 256;
 /// How often a job that waits for a top-up asks the ledger.
 const TOP_UP_LOOK: Duration = Duration::from_millis(500);
+
+/// The most events that travel together when the engine has many ready.
+const TOGETHER_MAX: u32 = 32;
 
 /// Why a job ended before its engine was done.
 enum End {
@@ -63,7 +66,7 @@ pub(super) async fn run(shared: &Shared, stream: Stream, open: Open, admitted: A
     let mut session = Session {
         shared,
         reader: stream.reader,
-        client: Line { writer: stream.writer, sent_at: Instant::now() },
+        client: Line { writer: stream.writer, queued: false, sent_at: Instant::now() },
         tab: shared.till.tab(admitted.account),
         meter: Meter::new(&open, sides),
         useless_vouchers: 0,
@@ -78,13 +81,27 @@ pub(super) async fn run(shared: &Shared, stream: Stream, open: Open, admitted: A
 /// The sending side, and when it last sent.
 struct Line {
     writer: FrameWriter,
+    queued: bool,
     sent_at: Instant,
 }
 
 impl Line {
     async fn send(&mut self, frame: &ProviderFrame) -> Result<(), FrameError> {
-        send(&mut self.writer, frame).await?;
-        self.sent_at = Instant::now();
+        self.queue(frame)?;
+        self.flush().await
+    }
+
+    fn queue(&mut self, frame: &ProviderFrame) -> Result<(), FrameError> {
+        self.writer.queue(frame)?;
+        self.queued = true;
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), FrameError> {
+        if std::mem::take(&mut self.queued) {
+            flush(&mut self.writer).await?;
+            self.sent_at = Instant::now();
+        }
         Ok(())
     }
 }
@@ -131,14 +148,15 @@ impl Session<'_> {
         job: EngineJob,
     ) -> Result<Option<EngineStream>, End> {
         if !self.tab.has_room(self.shared.limits.window) {
-            self.accept().await?;
+            self.accept()?;
+            self.deliver().await?;
             self.room().await?;
             return self.attend(engine.start(job)).await?.map(Some).map_err(broken);
         }
         let mut start = engine.start(job);
         match tokio::time::timeout(HEARTBEAT, &mut start).await {
             Ok(Ok(events)) => {
-                self.accept().await?;
+                self.accept()?;
                 Ok(Some(events))
             }
             Ok(Err(error)) => {
@@ -147,27 +165,41 @@ impl Session<'_> {
                 Ok(None)
             }
             Err(_) => {
-                self.accept().await?;
+                self.accept()?;
+                self.deliver().await?;
                 self.attend(start).await?.map(Some).map_err(broken)
             }
         }
     }
 
-    async fn accept(&mut self) -> Result<(), End> {
+    fn accept(&mut self) -> Result<(), End> {
         let voucher = self.tab.account.voucher();
         let earned = self.tab.account.balance().ended;
-        Ok(self.client.send(&ProviderFrame::Accepted { voucher, earned }).await?)
+        Ok(self.client.queue(&ProviderFrame::Accepted { voucher, earned })?)
     }
 
     /// Streams until the engine is done. Dropping out of it drops the engine's stream, which
     /// cancels the work.
+    ///
+    /// What the engine has ready is sent together; with nothing ready, what there is is sent.
     async fn work(&mut self, mut events: EngineStream) -> Result<(), End> {
+        let mut together = 0;
         loop {
             if !self.tab.has_room(self.shared.limits.window) {
+                self.deliver().await?;
                 self.room().await?;
             }
-            match self.attend(events.next()).await? {
-                Some(Ok(event)) => self.event(event).await?,
+            let ready = if together < TOGETHER_MAX { events.next().now_or_never() } else { None };
+            together = if ready.is_some() { together + 1 } else { 0 };
+            let next = match ready {
+                Some(next) => next,
+                None => {
+                    self.deliver().await?;
+                    self.attend(events.next()).await?
+                }
+            };
+            match next {
+                Some(Ok(event)) => self.event(event)?,
                 Some(Err(error)) => return Err(broken(error)),
                 None => return self.whole(),
             }
@@ -182,17 +214,18 @@ impl Session<'_> {
         Err(broken(EngineError::Failed("it ended before the job was done".to_owned())))
     }
 
-    async fn event(&mut self, event: EngineEvent) -> Result<(), End> {
+    /// Meters an event, and queues its frame.
+    fn event(&mut self, event: EngineEvent) -> Result<(), End> {
         let frame = match event {
-            EngineEvent::Prepared { units_in, units_cached } => {
-                self.meter.prepared(units_in, units_cached);
-                ProviderFrame::Prepared { units_in, units_cached }
-            }
             EngineEvent::Output(delta) => {
                 let amount = self.meter.output(&delta).map_err(overflow)?;
                 self.tab.set(amount).map_err(overflow)?;
                 let receipt = self.meter.running(&self.tab, &self.shared.key);
                 ProviderFrame::Output { delta, receipt }
+            }
+            EngineEvent::Prepared { units_in, units_cached } => {
+                self.meter.prepared(units_in, units_cached);
+                ProviderFrame::Prepared { units_in, units_cached }
             }
             EngineEvent::ChoiceDone { choice, stop } => {
                 self.done.push(stop);
@@ -205,7 +238,12 @@ impl Session<'_> {
                 ProviderFrame::Embeddings(vectors)
             }
         };
-        Ok(self.client.send(&frame).await?)
+        Ok(self.client.queue(&frame)?)
+    }
+
+    /// Sends all that is queued.
+    async fn deliver(&mut self) -> Result<(), End> {
+        Ok(self.client.flush().await?)
     }
 
     /// Waits until enough is paid to go on.
