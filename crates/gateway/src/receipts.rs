@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 const RECORDS_MAX: u64 = 1_000_000;
 
 /// How long a record waits for others before they are written together.
-const GROUP_COMMIT: Duration = Duration::from_millis(100);
+const GROUP_COMMIT: Duration = Duration::from_millis(500);
 
 /// The most records that wait for the disk. When it fails for long, the oldest are given up.
 const UNWRITTEN_MAX: usize = 16_384;
@@ -64,10 +64,12 @@ impl From<&JobReport> for ReceiptRecord {
 }
 
 impl ReceiptRecord {
-    /// Every name by which the record is found.
+    /// Every name by which the record is kept. An order whose job's name follows from its own
+    /// needs none: each name costs a place in the index.
     fn names(&self) -> impl Iterator<Item = Hash> + '_ {
         let receipts = self.receipts.iter().map(|receipt| receipt.receipt.body.id().0);
-        [self.order.0, self.job.0].into_iter().chain(receipts)
+        let order = (JobId::derive(&self.order) != self.job).then_some(self.order.0);
+        order.into_iter().chain([self.job.0]).chain(receipts)
     }
 }
 
@@ -184,6 +186,13 @@ impl Receipts {
     /// # Errors
     /// [`ReceiptsError`].
     pub fn find(&self, name: &Hash) -> Result<Option<ReceiptRecord>, ReceiptsError> {
+        match self.find_kept(name)? {
+            Some(record) => Ok(Some(record)),
+            None => self.find_kept(&JobId::derive(&OrderId(*name)).0),
+        }
+    }
+
+    fn find_kept(&self, name: &Hash) -> Result<Option<ReceiptRecord>, ReceiptsError> {
         if let Some(record) = self.shared.unwritten.lock().by_name.get(name) {
             return Ok(Some(ReceiptRecord::clone(record)));
         }
@@ -334,6 +343,21 @@ mod tests {
         let again = Receipts::open(home.path()).unwrap();
         assert_eq!(again.find(&record(1).job.0).unwrap(), Some(record(1)));
         assert_eq!(again.find(&record(2).job.0).unwrap(), None);
+    }
+
+    #[test]
+    fn an_order_is_found_by_the_job_that_follows_from_it() {
+        let home = tempfile::tempdir().unwrap();
+        let receipts = Receipts::open(home.path()).unwrap();
+        let derived = ReceiptRecord { job: JobId::derive(&record(1).order), ..record(1) };
+        assert_eq!(derived.names().count(), 1);
+        receipts.put(derived.clone());
+        for written in [false, true] {
+            assert_eq!(receipts.shared.unwritten.lock().queue.is_empty(), written);
+            assert_eq!(receipts.find(&derived.order.0).unwrap(), Some(derived.clone()));
+            assert_eq!(receipts.find(&derived.job.0).unwrap(), Some(derived.clone()));
+            assert!(receipts.flush_blocking());
+        }
     }
 
     #[test]
