@@ -76,8 +76,8 @@ impl Watch {
     fn begin(now: Instant, connection: &Connection) -> State {
         let PathKind::Direct(address) = connection.path() else { return State::Off };
         match Knock::toward(address) {
-            Ok(knock) if knock.knock() => State::Trial(knock, now),
-            _ => State::Off,
+            Ok(knock) => State::Trial(knock, now),
+            Err(_) => State::Off,
         }
     }
 
