@@ -36,6 +36,9 @@ pub const BLOCK_BYTES_MAX: usize = 4 << 20;
 /// How long a submission waits for its block.
 pub const SUBMIT_WAIT_MAX: Duration = Duration::from_secs(20);
 
+/// When no block came for so long after the clock was moved, no rule is at work any more.
+const SETTLED_AFTER: Duration = Duration::from_millis(300);
+
 /// How a validator runs.
 #[derive(Clone, Debug)]
 pub struct ValidatorConfig {
@@ -198,9 +201,11 @@ impl Validator {
 fn rhythm(config: &ValidatorConfig) -> Rhythm {
     let most = config.genesis.parameters.transactions_per_block_max;
     let transactions = usize::try_from(most).unwrap_or(usize::MAX);
+    // Where block time is virtual, how fast real time passes changes no block.
+    let heartbeat = config.heartbeat.filter(|_| !config.genesis.economy.virtual_clock);
     Rhythm {
         collect: config.collect,
-        heartbeat: config.heartbeat,
+        heartbeat,
         bounds: BlockBounds { transactions, bytes: BLOCK_BYTES_MAX },
     }
 }
@@ -250,16 +255,22 @@ impl LedgerClient for Validator {
         let real = || LedgerError::protocol("block time on this network is real");
         let hand = inner.hand.as_ref().ok_or_else(real)?;
         hand.set(until.max(hand.now_ms()));
-        inner.queue.force();
         let mut heads = self.heads();
-        let reached = |head: &Header| {
-            head.time >= until && inner.machine.next_due().is_none_or(|due| due > until)
-        };
-        let reached = heads.wait_for(reached);
+        inner.queue.force();
+        let reached = heads.wait_for(|head| head.time >= until);
         match tokio::time::timeout(SUBMIT_WAIT_MAX, reached).await {
-            Ok(head) => Ok(head.map_err(|_| stopped())?.clone()),
-            Err(_) => Err(LedgerError::Timeout { after: SUBMIT_WAIT_MAX }),
+            Ok(head) => drop(head.map_err(|_| stopped())?),
+            Err(_) => return Err(LedgerError::Timeout { after: SUBMIT_WAIT_MAX }),
         }
+        // What became due runs in blocks of its own. A rule that waits for other blocks, not
+        // for time, stays due without making any.
+        while inner.machine.next_due().is_some_and(|due| due <= until) {
+            match tokio::time::timeout(SETTLED_AFTER, heads.changed()).await {
+                Ok(changed) => changed.map_err(|_| stopped())?,
+                Err(_) => break,
+            }
+        }
+        Ok(self.heads().borrow().clone())
     }
 
     async fn next_head(&self, after: Height, wait: Duration) -> Result<Header, LedgerError> {

@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::state::State;
+use crate::ledger::Proven;
+use crate::merkle::Trie;
+use crate::query::Proof;
+use crate::state::{State, StateKey};
 use crate::{Answer, Header, Query, accounts, credits, points};
 
 /// The most records in one answer; further ones, in the order of their keys, are left out.
 pub const ANSWER_RECORDS_MAX: usize = 16_384;
 
 /// Answers `query` from `state`, whose newest block is `head`.
-pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
+pub(crate) fn answer(state: &State, trie: &Trie, head: &Header, query: &Query) -> Answer {
     let (tables, indexes) = (&state.tables, &state.indexes);
     match query {
         Query::Head => Answer::Head(head.clone()),
@@ -32,6 +35,7 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         Query::Supply => Answer::Supply(state.supply()),
         Query::Economy => Answer::Economy(Box::new((*state.economy()).clone())),
         Query::Vault(vault) => Answer::Vault(state.vault(*vault)),
+        Query::Prove(key) => Answer::Proof(Box::new(prove(state, trie, head, key))),
         Query::Flows => Answer::Flows(tables.flows.iter().map(|(k, v)| (*k, *v)).collect()),
         // rooms: accounts
         Query::Accounts(query) => Answer::Accounts(accounts::answer(state, query)),
@@ -61,6 +65,13 @@ pub(crate) fn answer(state: &State, head: &Header, query: &Query) -> Answer {
         // rooms: disputes
         Query::Disputes(query) => Answer::Disputes(crate::disputes::answer(state, query)),
     }
+}
+
+/// The leaf named `key`, or its absence, with its proof.
+fn prove(state: &State, trie: &Trie, head: &Header, key: &[u8]) -> Proof {
+    let known = StateKey::from_bytes(key);
+    let value = known.and_then(|key| state.tables.value_bytes(&key));
+    Proof { header: head.clone(), proven: Proven { value, proof: trie.prove(key) } }
 }
 
 /// The records of some keys.

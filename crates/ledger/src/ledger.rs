@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use remuda_types::{NetworkId, PublicKey, TimestampMs, Tokens};
+use serde::{Deserialize, Serialize};
 
 use crate::answers::answer;
 use crate::block::{Block, Outcome, genesis_header, next_header};
@@ -62,7 +64,7 @@ struct Undo {
 }
 
 /// A record (or its absence) with its proof against the state root of the newest header.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Proven {
     /// The record's bytes: a version byte, then strict borsh.
     pub value: Option<Vec<u8>>,
@@ -157,7 +159,7 @@ impl Ledger {
     /// Answers a query from the state after the newest block.
     #[must_use]
     pub fn query(&self, query: &Query) -> Answer {
-        answer(&self.state, &self.head, query)
+        answer(&self.state, &self.trie, &self.head, query)
     }
 
     /// All leaves of the state: what [`Ledger::restore`] takes.

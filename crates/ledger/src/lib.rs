@@ -82,7 +82,7 @@ pub use genesis::{Genesis, GenesisAccount, NETWORK_NAME_BYTES_MAX, PERIOD_MS_MAX
 pub use ledger::{Applied, Ledger, NONCES_AHEAD_MAX, Proven};
 pub use merkle::{OtherLeaf, ProofError, ProofStep, StateProof};
 pub use money::{Denomination, Flow, Purse, Vault};
-pub use query::{Account, Answer, Channel, Header, Model, Provider, Query, Session, Supply};
+pub use query::{Account, Answer, Channel, Header, Model, Proof, Provider, Query, Session, Supply};
 pub use registry::{LICENCE_BYTES_MAX, MODEL_NAME_BYTES_MAX, PROVIDER_NAME_BYTES_MAX};
 pub use state::{Change, StateKey};
 pub use transaction::{Action, REDEEM_VOUCHERS_MAX, SignedTransaction, Transaction};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::{AccountsAnswer, AccountsQuery};
 use crate::economy::Economy;
+use crate::ledger::Proven;
 use crate::money::{Flow, Purse, Vault};
 
 macro_rules! record {
@@ -160,6 +161,16 @@ record! {
     }
 }
 
+record! {
+    /// A record, or its absence, proven against the state of a header.
+    Proof {
+        /// The header.
+        header: Header,
+        /// The record's bytes and the proof.
+        proven: Proven,
+    }
+}
+
 /// A question to the ledger's current state.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -195,6 +206,11 @@ pub enum Query {
     Vault(Vault),
     /// All that was minted or burned, by reason.
     Flows,
+    /// The record whose leaf is named by these bytes ([`StateKey::to_bytes`]), or its absence,
+    /// with the proof.
+    ///
+    /// [`StateKey::to_bytes`]: crate::StateKey::to_bytes
+    Prove(Vec<u8>),
     // rooms: accounts
     /// About accounts of several keys, grants, allocations and fees.
     Accounts(AccountsQuery),
@@ -258,6 +274,8 @@ pub enum Answer {
     Economy(Box<Economy>),
     /// To `Vault`.
     Vault(Purse),
+    /// To `Prove`.
+    Proof(Box<Proof>),
     /// To `Flows`.
     Flows(Vec<(Flow, Tokens)>),
     // rooms: accounts

@@ -51,6 +51,16 @@ macro_rules! tables {
             pub fn to_bytes(&self) -> Vec<u8> {
                 match self { $(Self::$variant(key) => tagged($tag, key),)* }
             }
+
+            /// The name behind its bytes; `None` unless they are exactly those of one.
+            #[must_use]
+            pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                let (tag, key) = bytes.split_first()?;
+                match *tag {
+                    $($tag => Some(Self::$variant(borsh::from_slice(key).ok()?)),)*
+                    _ => None,
+                }
+            }
         }
 
         /// A record of the state, as a light client reads it.

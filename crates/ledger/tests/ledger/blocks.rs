@@ -259,3 +259,22 @@ fn records_and_their_absence_are_proven_from_a_header() {
     let alice = StateKey::Account(account_of(&alice()));
     assert!(proven.proof.verify(&root, &alice.to_bytes(), None).is_err());
 }
+
+#[test]
+fn a_proof_can_be_asked_for_by_the_name_s_bytes() {
+    let (world, _) = lively();
+    let ask = |name: Vec<u8>| match world.ledger.query(&Query::Prove(name)) {
+        Answer::Proof(proof) => *proof,
+        other => panic!("{other:?}"),
+    };
+    let key = StateKey::Account(account_of(&alice()));
+    assert_eq!(StateKey::from_bytes(&key.to_bytes()), Some(key.clone()));
+    let found = ask(key.to_bytes());
+    assert_eq!(found.header, *world.ledger.head());
+    assert_eq!(found.proven, world.ledger.prove(&key));
+    let nonsense = ask(vec![255, 1, 2]);
+    assert_eq!(StateKey::from_bytes(&[255, 1, 2]), None);
+    assert_eq!(nonsense.proven.value, None);
+    let root = &nonsense.header.state;
+    assert_eq!(nonsense.proven.proof.verify(root, &[255, 1, 2], None), Ok(()));
+}
