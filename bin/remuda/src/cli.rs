@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod economy;
 mod network;
 
+pub(crate) use economy::*;
 pub(crate) use network::{ClockCommand, NetworkCommand, NetworkInitArgs, ProfileCommand};
 
 /// Turns idle GPUs and CPUs into one compute network.
@@ -74,6 +76,45 @@ pub(crate) enum Command {
     /// Block time: show it, or move it on where it is virtual
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// The ledger as such: any question and any action, as JSON
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Stake on nodes
+    #[command(subcommand)]
+    Stake(StakeCommand),
+    /// Stake on somebody else's node
+    #[command(after_help = "Examples:\n  remuda delegate provider 3b6a…29 10000")]
+    Delegate(DelegateArgs),
+    /// Offer or follow a share of a provider's rewards
+    #[command(subcommand)]
+    Bribe(BribeCommand),
+    /// Points for work
+    #[command(subcommand)]
+    Points(PointsCommand),
+    /// Teams that earn points together
+    #[command(subcommand)]
+    Team(TeamCommand),
+    /// Treasure chests
+    #[command(subcommand)]
+    Chest(ChestCommand),
+    /// Node licences
+    #[command(subcommand)]
+    Licence(LicenceCommand),
+    /// Decide together: propose, vote, sign, execute
+    #[command(subcommand)]
+    Dao(DaoCommand),
+    /// The public treasury
+    #[command(subcommand)]
+    Treasury(TreasuryCommand),
+    /// The price of a token
+    #[command(subcommand)]
+    Oracle(OracleCommand),
+    /// Emission: epochs, splits and rewards
+    #[command(subcommand)]
+    Epoch(EpochCommand),
+    /// Proofs of what the ledger's state holds
+    #[command(subcommand)]
+    Proof(ProofCommand),
     /// Your account: balances and transfers
     #[command(subcommand)]
     Wallet(WalletCommand),
@@ -278,6 +319,38 @@ pub(crate) enum WalletCommand {
     },
     /// Show all money of the network
     Supply,
+    /// Burn tokens for credits
+    #[command(after_help = "Examples:\n  remuda wallet buy 100 --least 140")]
+    Buy {
+        /// How many tokens to hand over
+        #[arg(value_parser = economy::tokens)]
+        tokens: remuda_types::Tokens,
+        /// The fewest dollars of credits to accept
+        #[arg(long, value_name = "DOLLARS", value_parser = economy::dollars)]
+        least: remuda_types::Credits,
+    },
+    /// Turn earned credits into tokens
+    Settle {
+        /// How many dollars of earned credits
+        #[arg(value_parser = economy::dollars)]
+        dollars: remuda_types::Credits,
+        /// The fewest tokens to accept
+        #[arg(long, value_name = "TOKENS", value_parser = economy::tokens)]
+        least: remuda_types::Tokens,
+    },
+    /// Show what vests for an account
+    Grants {
+        /// Another account than this home's
+        account: Option<remuda_types::AccountId>,
+    },
+    /// Take what has vested of a grant
+    ClaimGrant {
+        /// The grant's number
+        grant: u64,
+    },
+    /// Accounts that need several keys
+    #[command(subcommand)]
+    Multisig(MultisigCommand),
 }
 
 /// API keys.

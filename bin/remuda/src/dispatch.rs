@@ -3,10 +3,11 @@
 use anyhow::Result;
 
 use crate::cli::{
-    Cli, Command, GatewayCommand, IndexerCommand, ReceiptCommand, RelayCommand, ValidatorCommand,
+    Cli, Command, GatewayCommand, IndexerCommand, ProofCommand, ReceiptCommand, RelayCommand,
+    ValidatorCommand,
 };
 use crate::commands::{
-    chat, clock, explain, key, model, network, profile, provider, receipt, wallet,
+    chat, clock, economy, explain, key, model, network, profile, proof, provider, receipt, wallet,
 };
 use crate::config::{self, Config};
 use crate::exit::{Exit, coded};
@@ -78,26 +79,8 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
 async fn ask(environment: &Environment, command: Command) -> Result<()> {
     let output = environment.output;
     match command {
-        Command::Wallet(command) => {
-            let access = environment.ledger().await?;
-            let result = wallet::run(&access, &command, output).await;
-            access.close().await;
-            result
-        }
-        Command::Clock(command) => {
-            let access = environment.ledger().await?;
-            let result = clock::run(&access, &command, output).await;
-            access.close().await;
-            result
-        }
         Command::Profile(command) => profile::run(&command, output),
         Command::Network(command) => network::run(&environment.home, &command, output),
-        Command::Key(command) => {
-            let access = environment.ledger().await?;
-            let result = key::run(&access, &command, output).await;
-            access.close().await;
-            result
-        }
         Command::Model(command) => model::run(&environment.home, command, output).await,
         Command::Chat(args) => {
             let gateway = environment.gateway(args.base_url.as_deref(), args.api_key.clone())?;
@@ -121,6 +104,39 @@ async fn ask(environment: &Environment, command: Command) -> Result<()> {
             output.result(&environment.config, || text);
             Ok(())
         }
-        _ => unreachable!("roles are run by `run`"),
+        Command::Proof(ProofCommand::Verify { file, root }) => proof::verify(&file, root, output),
+        other => {
+            let access = environment.ledger().await?;
+            let result = on_ledger(&access, other, output).await;
+            access.close().await;
+            result
+        }
     }
+}
+
+/// The commands that ask or change the ledger.
+async fn on_ledger(access: &LedgerAccess, command: Command, output: Output) -> Result<()> {
+    let home = &access.home;
+    let step = match command {
+        Command::Wallet(command) => return wallet::run(access, command, output).await,
+        Command::Clock(command) => return clock::run(access, &command, output).await,
+        Command::Key(command) => return key::run(access, &command, output).await,
+        Command::Proof(ProofCommand::Show { record }) => {
+            return proof::show(access, &record, output).await;
+        }
+        Command::Ledger(command) => economy::raw::plan(command)?,
+        Command::Stake(command) => economy::stake::plan(home, command)?,
+        Command::Delegate(args) => economy::stake::delegate(&args)?,
+        Command::Bribe(command) => economy::stake::bribe(command)?,
+        Command::Points(command) => economy::points::plan(home, &command)?,
+        Command::Team(command) => economy::points::team(command),
+        Command::Chest(command) => economy::points::chest(home, &command)?,
+        Command::Licence(command) => economy::points::licence(home, &command)?,
+        Command::Dao(command) => economy::dao::plan(command)?,
+        Command::Treasury(command) => economy::dao::treasury(&command),
+        Command::Oracle(command) => economy::tokens::oracle(&command),
+        Command::Epoch(command) => economy::tokens::epoch(home, command)?,
+        other => unreachable!("{other:?} is run by `run` or `ask`"),
+    };
+    economy::run(access, step, output).await
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use remuda_chain::LedgerError;
+
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -64,4 +66,9 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
         .chain()
         .find_map(|cause| cause.downcast_ref::<Coded>().map(|coded| coded.exit))
         .unwrap_or(Exit::Failed)
+}
+
+/// The stable name of an error: that of the ledger's refusal, where there is one.
+pub(crate) fn name_of(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().find_map(|cause| cause.downcast_ref::<LedgerError>().map(LedgerError::code))
 }

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let exit = exit::code_of(&error);
-            output.error(&error, exit as u8);
+            output.error(&error, exit as u8, exit::name_of(&error));
             exit.into()
         }
     }

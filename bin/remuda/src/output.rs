@@ -36,13 +36,13 @@ impl Output {
         }
     }
 
-    /// Reports an error.
-    pub(crate) fn error(self, error: &anyhow::Error, code: u8) {
+    /// Reports an error; `code` is its stable name, where it has one.
+    pub(crate) fn error(self, error: &anyhow::Error, exit: u8, code: Option<&str>) {
         match self {
             Self::Text => eprintln!("error: {error:#}"),
             Self::Json => {
                 let value = serde_json::json!({
-                    "error": { "message": format!("{error:#}"), "exit_code": code }
+                    "error": { "message": format!("{error:#}"), "exit_code": exit, "code": code }
                 });
                 eprintln!("{value}");
             }

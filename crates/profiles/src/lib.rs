@@ -15,6 +15,7 @@
 //! ```
 
 mod builtin;
+mod change;
 mod difference;
 mod place;
 
@@ -22,6 +23,7 @@ use remuda_ledger::{Economy, RuleError};
 use thiserror::Error;
 
 pub use builtin::{BUILTIN, Builtin, builtin};
+pub use change::with;
 pub use difference::{Difference, differences, rules};
 
 /// The longest profile, in bytes.

@@ -41,7 +41,9 @@ pub(crate) enum NetworkCommand {
     #[command(after_help = "Examples:\n  remuda network init --profile remuda\n  \
                             remuda --home /tmp/akash network init --profile akash \
                             --virtual-clock --bind 127.0.0.1:7000\n  \
-                            remuda --home /tmp/akash validator run --bind 127.0.0.1:7000")]
+                            remuda --home /tmp/akash validator run --bind 127.0.0.1:7000\n  \
+                            remuda network init --profile remuda --bind 0.0.0.0:7000 \
+                            --set 'credits.oracle.posters=[\"3b6a…29\"]'")]
     Init(NetworkInitArgs),
 }
 
@@ -66,6 +68,12 @@ pub(crate) struct NetworkInitArgs {
     /// Dollars of credits that an account holds from the start, as ACCOUNT=DOLLARS
     #[arg(long = "credit", value_name = "ACCOUNT=DOLLARS", value_parser = crediting)]
     pub(crate) credited: Vec<(AccountId, remuda_types::Credits)>,
+    /// An account of the profile's allocations, as ROLE=ACCOUNT; repeat for several
+    #[arg(long = "role", value_name = "ROLE=ACCOUNT", value_parser = role)]
+    pub(crate) roles: Vec<(String, AccountId)>,
+    /// A rule of this network that differs from the profile's, as PATH=JSON; repeat for several
+    #[arg(long = "set", value_name = "PATH=JSON")]
+    pub(crate) changes: Vec<String>,
     /// Where the description is written [default: network.json in the home folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -74,6 +82,12 @@ pub(crate) struct NetworkInitArgs {
 fn account_and_rest(text: &str) -> Result<(AccountId, &str), String> {
     let (account, rest) = text.split_once('=').ok_or("write ACCOUNT=AMOUNT")?;
     Ok((account.parse().map_err(|error| format!("the account: {error}"))?, rest))
+}
+
+fn role(text: &str) -> Result<(String, AccountId), String> {
+    let (role, account) = text.split_once('=').ok_or("write ROLE=ACCOUNT")?;
+    let account = account.parse().map_err(|error| format!("the account: {error}"))?;
+    Ok((role.to_owned(), account))
 }
 
 fn funding(text: &str) -> Result<(AccountId, remuda_types::Tokens), String> {

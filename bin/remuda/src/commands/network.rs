@@ -53,6 +53,12 @@ fn init(home: &Home, args: &NetworkInitArgs, output: Output) -> Result<()> {
 fn genesis(home: &Home, args: &NetworkInitArgs) -> Result<Genesis> {
     let founder = home.wallet()?.public();
     let (mut economy, _) = profile::load(&args.profile)?;
+    for change in &args.changes {
+        let wrong = || coded(Exit::Failed, format!("{change} is not PATH=JSON"));
+        let (path, json) = change.split_once('=').ok_or_else(wrong)?;
+        economy = remuda_profiles::with(&economy, path, json)
+            .map_err(|error| coded(Exit::Refuted, format!("--set {change}: {error}")))?;
+    }
     economy.virtual_clock |= args.virtual_clock;
     let name = args.name.clone();
     Ok(Genesis {
@@ -60,7 +66,7 @@ fn genesis(home: &Home, args: &NetworkInitArgs) -> Result<Genesis> {
         time: key::now_ms(),
         grantor: founder,
         accounts: accounts(args),
-        roles: BTreeMap::new(),
+        roles: args.roles.iter().cloned().collect(),
         parameters: Parameters::default(),
         economy,
     })

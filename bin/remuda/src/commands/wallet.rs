@@ -7,6 +7,7 @@ use remuda_types::{AccountId, Credits, Tokens};
 use serde_json::json;
 
 use crate::cli::WalletCommand;
+use crate::commands::economy;
 use crate::decimal::parse_decimal;
 use crate::exit::{Exit, coded};
 use crate::ledger_access::LedgerAccess;
@@ -15,26 +16,31 @@ use crate::output::Output;
 /// Runs a wallet command.
 pub(crate) async fn run(
     access: &LedgerAccess,
-    command: &WalletCommand,
+    command: WalletCommand,
     output: Output,
 ) -> Result<()> {
     match command {
         WalletCommand::Show { account } => {
             let account = match account {
-                Some(account) => *account,
+                Some(account) => account,
                 None => access.home.wallet()?.public().into(),
             };
             show(access, account, output).await
         }
         WalletCommand::Send { to, tokens } => {
-            let amount = Tokens(parse_decimal(tokens, 9)?);
-            send(access, Action::Transfer { to: *to, amount }, output).await
+            let amount = Tokens(parse_decimal(&tokens, 9)?);
+            send(access, Action::Transfer { to, amount }, output).await
         }
         WalletCommand::Grant { to, dollars } => {
-            let amount = dollars_of(dollars)?;
-            send(access, Action::GrantCredits { to: *to, amount }, output).await
+            let amount = dollars_of(&dollars)?;
+            send(access, Action::GrantCredits { to, amount }, output).await
         }
         WalletCommand::Supply => supply(access, output).await,
+        other => {
+            let now = access.ledger.head().await?.time;
+            let step = economy::tokens::wallet(&access.home, other, now)?;
+            economy::run(access, step, output).await
+        }
     }
 }
 
@@ -74,8 +80,17 @@ async fn supply(access: &LedgerAccess, output: Output) -> Result<()> {
     let supply = access.ledger.supply().await?;
     output.result(&supply, || {
         format!(
-            "granted  {}\n= credits {} + in channels {} + earned {}\ntokens   {}",
-            supply.granted, supply.credits, supply.locked, supply.earned, supply.tokens
+            "tokens   {}\n= minted {} - burned {}\ncredits  {}\n= to spend {} + in channels {} + \
+             in vaults {} + earned {} + ended {}",
+            supply.tokens,
+            supply.minted,
+            supply.burned,
+            supply.granted,
+            supply.credits,
+            supply.locked,
+            supply.vaulted,
+            supply.earned,
+            supply.retired
         )
     });
     Ok(())
