@@ -439,10 +439,30 @@ def serving(home):
     raise SystemExit("no provider works")
 
 
+def ledger():
+    """The ledger beside its floors; ACCOUNTS sets the size of the large state."""
+    accounts = os.environ.get("ACCOUNTS", "10000000")
+    done = subprocess.run(
+        [TOOLS / "ledger", "--accounts", accounts], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    rounded = lambda row: {
+        key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()}
+    large = dict(found["large"])
+    block = large.pop("block_of_transfers")
+    rows("Ledger: transfers beside their signatures", [
+        {"state": "10,000 accounts", **rounded(found["transfers"])},
+        {"state": f"{int(accounts):,} accounts", **rounded(block)}])
+    rows("Ledger: vouchers beside their signatures", [rounded(found["vouchers"])])
+    rows("Ledger: a block from submission to disk", [rounded(row) for row in found["durable"]])
+    rows("Ledger: a large state", [rounded(large)])
+    return found
+
+
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or ["gateway", "tokens", "start", "failover"]
+    chosen = sys.argv[1:] or ["gateway", "tokens", "start", "failover", "ledger"]
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     for name in chosen:
-        outcome = {"gateway": gateway, "tokens": tokens, "start": start, "failover": failover}[name]()
+        outcome = {"gateway": gateway, "tokens": tokens, "start": start, "failover": failover,
+                   "ledger": ledger}[name]()
         (results / f"{name}.json").write_text(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n")
