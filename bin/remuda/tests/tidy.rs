@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["types"],
     &["ledger", "market", "proof"],
     &["profiles"],
+    &["sim"],
     &["net"],
     &["engine", "models"],
     &["chain"],
