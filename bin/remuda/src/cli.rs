@@ -7,9 +7,11 @@ use clap::{Args, Parser, Subcommand};
 
 mod economy;
 mod network;
+mod sim;
 
 pub(crate) use economy::*;
 pub(crate) use network::{ClockCommand, NetworkCommand, NetworkInitArgs, ProfileCommand};
+pub(crate) use sim::{SimCommand, SimEconomyArgs};
 
 /// Turns idle GPUs and CPUs into one compute network.
 #[derive(Debug, Parser)]
@@ -73,6 +75,9 @@ pub(crate) enum Command {
     /// Economies as files: list, show, check and compare them
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// Simulations: what an economy does over the years
+    #[command(subcommand)]
+    Sim(SimCommand),
     /// Block time: show it, or move it on where it is virtual
     #[command(subcommand)]
     Clock(ClockCommand),

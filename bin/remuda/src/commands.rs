@@ -11,4 +11,5 @@ pub(crate) mod profile;
 pub(crate) mod proof;
 pub(crate) mod provider;
 pub(crate) mod receipt;
+pub(crate) mod sim;
 pub(crate) mod wallet;

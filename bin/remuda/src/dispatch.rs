@@ -80,6 +80,7 @@ async fn ask(environment: &Environment, command: Command) -> Result<()> {
     let output = environment.output;
     match command {
         Command::Profile(command) => profile::run(&command, output),
+        Command::Sim(command) => crate::commands::sim::run(&command, output),
         Command::Network(command) => network::run(&environment.home, &command, output),
         Command::Model(command) => model::run(&environment.home, command, output).await,
         Command::Chat(args) => {
