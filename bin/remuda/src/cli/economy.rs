@@ -333,9 +333,9 @@ pub(crate) enum DaoCommand {
     Propose {
         /// Its title
         title: String,
-        /// Why
-        #[arg(long, default_value = "")]
-        text: String,
+        /// Why [default: the title]
+        #[arg(long)]
+        text: Option<String>,
         /// What
         #[command(subcommand)]
         what: Proposal,

@@ -160,7 +160,7 @@ fn decided(dekube: &Dekube) {
         story.run(voter, &["dao", "lock", "5000"]);
     }
     let kind = json!({ "seed_pool": { "tokens": 2_000 * TOKEN, "credits": 2_000 * DOLLAR } });
-    let propose = json!({ "title": "A market", "text": "", "kind": kind });
+    let propose = json!({ "title": "A market", "text": "To buy from", "kind": kind });
     story.submit(miner, &json!({ "governance": { "propose": propose } }));
     story.run(friend, &["dao", "propose", "Thank the testers", "text"]);
     for voter in [miner, friend] {
@@ -189,9 +189,9 @@ fn carried_out(dekube: &Dekube) {
     story.run(miner, &["wallet", "multisig", "propose", &council.to_string(), &spend]);
     story.run(founder, &["dao", "sign", &format!("{council}/0")]);
     story.run(founder, &["wallet", "multisig", "show", &council.to_string()]);
-    story.advance(founder, "47h");
+    story.advance(founder, "24h");
     assert_eq!(story.holds(developer).0, 0);
-    story.advance(founder, "1h");
+    story.advance(founder, "24h");
     assert_eq!(story.holds(developer).0, u128::from(500 * TOKEN));
     assert_eq!(proposal(dekube, "0"), "executed");
     // $100 into a pool of 2,000 tokens and $2,000, less 0.3 %:

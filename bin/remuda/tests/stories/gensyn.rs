@@ -1,8 +1,6 @@
 //! Gensyn: a task is paid a day after its approval; a receipt that a whistle-blower challenges
 //! is checked, played out between the two, and costs the solver its whole deposit.
 
-use std::time::Duration;
-
 use remuda_ledger::disputes::{DisputeId, Inclusion, Verdict, check_commitment, receipts_root};
 use remuda_types::job::JobKind;
 use remuda_types::{
@@ -14,9 +12,8 @@ use serde_json::{Value, json};
 use crate::story::{Person, Story};
 use crate::trade::{DOLLAR, TOKEN, give};
 
-/// How often a stage is looked for, and how long is waited in between.
-const LOOKS_MAX: u32 = 300;
-const PAUSE: Duration = Duration::from_millis(50);
+/// The most blocks that any stage of the dispute takes here: one more than a side has to move.
+const BLOCKS_MAX: u32 = 11;
 
 struct Gensyn {
     story: Story,
@@ -185,13 +182,15 @@ fn record(gensyn: &Gensyn, dispute: DisputeId) -> Value {
     gensyn.story.ask(&gensyn.founder, &query)["disputes"]["dispute"].clone()
 }
 
-/// Waits until a dispute has come to a stage: some stages end by blocks and not by time.
-fn wait_for(gensyn: &Gensyn, dispute: DisputeId, stage: &str) {
-    for _ in 0..LOOKS_MAX {
+/// Draws and turns count in blocks. While time stands still, only transactions make blocks: the
+/// solver sends itself a token in each, until the dispute has come to a stage.
+fn blocks_until(gensyn: &Gensyn, dispute: DisputeId, stage: &str) {
+    let Gensyn { story, solver, .. } = gensyn;
+    for _ in 0..=BLOCKS_MAX {
         if record(gensyn, dispute)["stage"] == stage {
             return;
         }
-        std::thread::sleep(PAUSE);
+        story.run(solver, &["wallet", "send", &solver.id(), "1"]);
     }
     panic!("the dispute did not come to {stage}: {}", record(gensyn, dispute));
 }
@@ -200,7 +199,7 @@ fn wait_for(gensyn: &Gensyn, dispute: DisputeId, stage: &str) {
 /// verdict, whatever it says.
 fn verified(gensyn: &Gensyn, dispute: DisputeId) {
     let Gensyn { story, founder, verifier, .. } = gensyn;
-    wait_for(gensyn, dispute, "selected");
+    blocks_until(gensyn, dispute, "selected");
     let (fingerprint, salt) = (Hash([3; 32]), [4; 32]);
     let commitment =
         check_commitment(&dispute, &verifier.node, Verdict::Failed, &fingerprint, &salt);
@@ -217,7 +216,7 @@ fn verified(gensyn: &Gensyn, dispute: DisputeId) {
 /// blocks it is convicted, and sells nothing any more.
 fn convicted(gensyn: &Gensyn, dispute: DisputeId) {
     let Gensyn { story, founder, submitter, cheat, verifier, .. } = gensyn;
-    wait_for(gensyn, dispute, "convicted");
+    blocks_until(gensyn, dispute, "convicted");
     let order = story.open_order(submitter, 2, "token", (1, TOKEN));
     assert_eq!(story.take_refused(cheat, order, 0), "escrow_ejected");
     story.submit(submitter, &json!({ "order": { "cancel": { "order": order } } }));

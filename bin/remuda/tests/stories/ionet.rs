@@ -52,8 +52,8 @@ fn eight_h100_earn_by_the_hour_once_16_000_stand_behind_them() {
     assert_eq!(story.holds(alice).0, 14_806_893_846_605);
     // 800 back, and 1/81 of the third hour.
     assert_eq!(story.holds(bob).0, 856_371_397_840);
-    // 8,000 back, and one quarter: 1,141.536658730 + 1,127.427956804
-    assert_eq!(story.holds(carol).0, 10_268_964_615_534);
+    // 8,000 back, and one quarter: 1,141.536658730 + 1,127.427956805
+    assert_eq!(story.holds(carol).0, 10_268_964_615_535);
     // 500,000,000 of allocations and 16,800 at the start; the second and the third hour.
     let hours = 4_566_146_634_920 + 4_566_083_225_060;
     assert_eq!(story.supply(founder, "minted"), 500_016_800 * TOKEN + hours);

@@ -6,8 +6,12 @@
 mod aethir;
 mod akash;
 mod dekube;
+mod filecoin;
+mod gensyn;
+mod helium;
 mod heurist;
 mod ionet;
+mod iotex;
 mod ocean;
 mod phala;
 mod remuda;

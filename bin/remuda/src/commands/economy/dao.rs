@@ -23,6 +23,7 @@ fn ask(query: GovernanceQuery) -> Query {
 pub(crate) fn plan(command: DaoCommand) -> Result<Step> {
     Ok(match command {
         DaoCommand::Propose { title, text, what } => {
+            let text = text.unwrap_or_else(|| title.clone());
             act(GovernanceAction::Propose { title, text, kind: kind(what)? })
         }
         DaoCommand::Vote { proposal, answer } => {
