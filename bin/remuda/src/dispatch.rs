@@ -126,9 +126,9 @@ async fn on_ledger(access: &LedgerAccess, command: Command, output: Output) -> R
             return proof::show(access, &record, output).await;
         }
         Command::Ledger(command) => economy::raw::plan(command)?,
-        Command::Stake(command) => economy::stake::plan(home, command)?,
+        Command::Stake(command) => economy::stake::plan(home, &command)?,
         Command::Delegate(args) => economy::stake::delegate(&args)?,
-        Command::Bribe(command) => economy::stake::bribe(command)?,
+        Command::Bribe(command) => economy::stake::bribe(&command)?,
         Command::Points(command) => economy::points::plan(home, &command)?,
         Command::Team(command) => economy::points::team(command),
         Command::Chest(command) => economy::points::chest(home, &command)?,

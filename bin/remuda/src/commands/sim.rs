@@ -31,7 +31,7 @@ pub(crate) fn run(command: &SimCommand, output: Output) -> Result<()> {
         Progress::Years(years) => output.note(&format!("year {years} of {}", args.years)),
         Progress::Attack(name) => output.note(&format!("attack: {name}")),
     };
-    let simulation = simulate(&economy, &settings, &mut told).map_err(exit_of)?;
+    let simulation = simulate(&economy, &settings, &mut told).map_err(|error| exit_of(&error))?;
     if let Some(out) = &args.out {
         write(&simulation, out)?;
     }
@@ -39,7 +39,7 @@ pub(crate) fn run(command: &SimCommand, output: Output) -> Result<()> {
     Ok(())
 }
 
-fn exit_of(error: SimulationError) -> anyhow::Error {
+fn exit_of(error: &SimulationError) -> anyhow::Error {
     let exit = match error {
         SimulationError::Audit(_) => Exit::Refuted,
         _ => Exit::Failed,

@@ -31,8 +31,8 @@ fn act(action: StakeAction) -> Result<Step> {
 }
 
 /// What `stake` comes to.
-pub(crate) fn plan(home: &Home, command: StakeCommand) -> Result<Step> {
-    match command {
+pub(crate) fn plan(home: &Home, command: &StakeCommand) -> Result<Step> {
+    match *command {
         StakeCommand::Enroll { role, commission } => {
             let (role, folder) = role.known();
             let owner = home.wallet()?.public().into();
@@ -69,9 +69,9 @@ pub(crate) fn delegate(args: &DelegateArgs) -> Result<Step> {
 }
 
 /// What `bribe` comes to.
-pub(crate) fn bribe(command: BribeCommand) -> Result<Step> {
+pub(crate) fn bribe(command: &BribeCommand) -> Result<Step> {
     let provider = |operator: NodeId| StakeRole::Provider.subject(operator);
-    match command {
+    match *command {
         BribeCommand::Set { operator, share } => {
             act(StakeAction::SetBribe { subject: provider(operator), share })
         }

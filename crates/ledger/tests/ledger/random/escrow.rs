@@ -40,7 +40,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
                 Step::Order { buyer, nonce, credits, parts, price, named }
             }
         ),
-        5 => (any(), flag(), 0..4_u16).prop_map(|(order, node, part)| Step::Take { order, node, part }),
+        5 => (any(), flag(), 0..4_u16)
+            .prop_map(|(order, node, part)| Step::Take { order, node, part }),
         4 => (any(), 0..4_u16).prop_map(|(order, part)| Step::Deliver { order, part }),
         1 => (any(), 0..4_u16).prop_map(|(order, part)| Step::Approve { order, part }),
         3 => (any(), 0..4_u16, flag()).prop_map(|(order, part, refund)| Step::Reject {
@@ -82,7 +83,7 @@ fn leases() -> impl Strategy<Value = Step> {
 /// Short times, small bounds, odd shares.
 pub(super) fn rules(economy: &mut Economy) {
     let rules = &mut economy.escrow;
-    rules.hold = Period(90);
+    rules.hold = Period(200);
     rules.fees.token = FeeRule { burn: Share::percent(3), treasury: Share::percent(4) };
     rules.fees.credit = FeeRule { burn: Share::percent(7), treasury: Share::percent(20) };
     (rules.leases.leases_max, rules.leases.bids_max, rules.leases.open_max) = (3, 2, 2);
