@@ -139,6 +139,7 @@ fn pair<S: Scheme>(
 ) -> Result<Option<Ends>, WorldError> {
     let end = world.day + days;
     let mut ends = Ends { put_in: 0.0, honest: 0.0, attacking: 0.0 };
+    let mut price = 0.0;
     for attacks in [false, true] {
         let mut world = world.clone();
         let mut scheme = scheme(attacks, end.saturating_sub(returning(&world)));
@@ -147,6 +148,11 @@ fn pair<S: Scheme>(
             return Ok(None);
         }
         world.until(end, &mut scheme)?;
+        if attacks {
+            // At one price: what an attacker does to the price is no gain by itself.
+            world.price = price;
+        }
+        price = world.price;
         let wealth = scheme.wealth(&world);
         if attacks {
             ends.attacking = wealth;
