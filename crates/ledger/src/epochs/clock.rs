@@ -114,15 +114,22 @@ pub(crate) fn run(state: &mut State, cycle: &Cycle) -> Result<(), TransactionErr
     Ok(())
 }
 
-/// When an epoch ends, or at once while one is being closed or a stream has not begun.
+/// When an epoch ends, or at once while one is being closed, one waits for its turn, or a
+/// stream has not begun.
 pub(crate) fn next_due(state: &State) -> Option<TimestampMs> {
     let economy = state.economy();
-    let due = |stream: &Stream| match state.tables.streams.get(&stream.name) {
-        Some(StreamState { closing: None, ends_at, .. }) => *ends_at,
-        Some(StreamState { closing: Some(closing), .. }) => closing.ended_at,
-        None => 0,
-    };
-    economy.epochs.streams.iter().map(due).min()
+    let streams = economy.epochs.streams.iter();
+    let held: Vec<_> = streams.map(|stream| state.tables.streams.get(&stream.name)).collect();
+    // When the running epoch of a stream began that has ended one before: a time that has come.
+    let come = held.iter().flatten().filter(|held| held.epoch > 0).map(|held| held.started_at);
+    let come = come.max().unwrap_or_default();
+    let waits = |held: &StreamState| held.closing.is_some() || held.ends_at <= come;
+    if held.iter().flatten().any(|held| waits(held)) {
+        // A height stands for a time long past. Each block's is another, so that the next block
+        // is as urgent as the last.
+        return state.tables.beacons.keys().next_back().copied();
+    }
+    held.into_iter().map(|held| held.map_or(0, |held| held.ends_at)).min()
 }
 
 /// A stream whose first epoch begins after its delay.

@@ -183,6 +183,27 @@ fn several_epochs_due_are_closed_one_by_one_a_few_a_block() {
     assert_eq!(numbers, [7, 6, 5, 4, 3, 2, 1, 0]);
 }
 
+/// Streams that end together take turns over many blocks. Who makes blocks takes the time that
+/// is due twice as a rule that cannot go on, so each of these blocks is due at another.
+#[test]
+fn what_waits_for_its_turn_wants_each_next_block() {
+    let other = Stream { name: "other".into(), ..stream() };
+    let mut world = world(Rules { epochs_per_block: 1, ..rules(vec![stream(), other]) });
+    world.sleep(Period::HOUR.times(20));
+    let mut served = None;
+    let mut blocks = 1;
+    while world.ledger.next_due().unwrap() <= world.now {
+        assert_ne!(world.ledger.next_due(), served);
+        served = world.ledger.next_due();
+        world.block(&[]);
+        blocks += 1;
+    }
+    assert_eq!(blocks, 2 * 20);
+    for name in ["main", "other"] {
+        assert_eq!(world.epoch_splits(name).len(), 20);
+    }
+}
+
 /// However little a block may do, the same is paid in the end.
 #[test]
 fn closing_in_pieces_pays_the_same() {
