@@ -12,6 +12,7 @@ use crate::epochs::Recipient;
 use crate::error::TransactionError;
 use crate::math::Share;
 use crate::money::{Holder, Vault};
+use crate::points::Work;
 use crate::stake::Offence;
 use crate::state::{Row, State};
 
@@ -257,8 +258,9 @@ fn pay_checkers(state: &mut State, dispute: &Dispute) -> Done {
         }
         state.note_duty(Recipient::Checkers, check.checker, 1)?;
         let paid = reward.min(state.vault(Vault::Treasury).tokens);
-        let to = Holder::Account(state.reward_account(&check.checker));
-        state.move_tokens(Holder::Vault(Vault::Treasury), to, paid)?;
+        let account = state.reward_account(&check.checker);
+        state.award_points(account, Work::Verdicts(1));
+        state.move_tokens(Holder::Vault(Vault::Treasury), Holder::Account(account), paid)?;
         if let Some(mut checker) = state.tables.checkers.get(&check.checker).cloned() {
             checker.verdicts = checker.verdicts.saturating_add(1);
             state.write(Row::Checker(check.checker, Some(checker)));
