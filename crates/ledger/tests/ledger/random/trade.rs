@@ -125,7 +125,6 @@ fn histories_of_trade_are_lively() {
         "lease Closed",
         "lease Overdrawn",
         "order_quarantined",
-        "order_part_failed",
         "dispute_not_committed",
     ] {
         assert!(seen.contains_key(name), "never met: {name}; met: {seen:?}");
