@@ -149,7 +149,7 @@ fn revenue(dekube: &Dekube) {
 fn proposal(dekube: &Dekube, number: &str) -> Value {
     let listed = dekube.story.run(&dekube.founder, &["dao", "ls"]);
     let proposals = listed["governance"]["proposals"].as_array().unwrap();
-    let found = proposals.iter().find(|found| found["id"].to_string() == number);
+    let found = proposals.iter().find(|found| format!("{}", found["id"]) == number);
     found.unwrap()["status"].clone()
 }
 

@@ -89,7 +89,7 @@ fn a_task(gensyn: &Gensyn) {
 /// A solver deposits 1,000, 25 times the 40 at risk, of its own accord: the profile holds
 /// payouts and requires no stake. A verifier deposits 100.
 fn deposits(gensyn: &Gensyn) {
-    let Gensyn { story, founder, cheat, verifier, .. } = gensyn;
+    let Gensyn { story, cheat, verifier, .. } = gensyn;
     story.run(cheat, &["stake", "enroll", "provider"]);
     story.run(cheat, &["stake", "bond", "provider", &cheat.node_id(), "1000"]);
     story.submit_as_node(

@@ -28,6 +28,7 @@ pub(crate) fn set(path: &str, value: &Value) -> [String; 2] {
 }
 
 /// `--fund`, `--credit` or `--role` of `network init`.
+#[allow(clippy::needless_pass_by_value, reason = "callers give what they have, shown once")]
 pub(crate) fn give(option: &str, left: impl ToString, right: impl ToString) -> [String; 2] {
     [option.into(), format!("{}={}", left.to_string(), right.to_string())]
 }
