@@ -37,32 +37,23 @@ pub(crate) fn answer(state: &State, trie: &Trie, head: &Header, query: &Query) -
         Query::Vault(vault) => Answer::Vault(state.vault(*vault)),
         Query::Prove(key) => Answer::Proof(Box::new(prove(state, trie, head, key))),
         Query::Flows => Answer::Flows(tables.flows.iter().map(|(k, v)| (*k, *v)).collect()),
-        // rooms: accounts
         Query::Accounts(query) => Answer::Accounts(accounts::answer(state, query)),
-        // rooms: credits
         Query::Credits(query) => Answer::Credits(credits::answer(state, head.time, query)),
-        // rooms: escrow
         Query::Escrow(query) => Answer::Escrow(crate::escrow::answer(state, query)),
 
-        // rooms: devices
         Query::Devices(query) => {
             Answer::Devices(Box::new(crate::devices::answer(state, head.time, query)))
         }
 
-        // rooms: stake
         Query::Stake(query) => {
             Answer::Stake(Box::new(crate::stake::answer(state, head.time, query)))
         }
         Query::Epochs(query) => Answer::Epochs(Box::new(crate::epochs::answer(state, query))),
-        // rooms: epochs
 
-        // rooms: points
         Query::Points(query) => Answer::Points(points::answer(state, query)),
-        // rooms: governance
         Query::Governance(query) => {
             Answer::Governance(Box::new(crate::governance::answer(state, query)))
         }
-        // rooms: disputes
         Query::Disputes(query) => Answer::Disputes(crate::disputes::answer(state, query)),
     }
 }

@@ -14,31 +14,22 @@ pub(crate) fn audit(state: &State) -> Result<(), AuditError> {
     sessions(state)?;
     channels(state)?;
     indexes(state)?;
-    // rooms: accounts
     accounts::audit(state)?;
 
-    // rooms: credits
     crate::credits::audit(state)?;
 
-    // rooms: escrow
     crate::escrow::audit(state)?;
 
-    // rooms: devices
     crate::devices::audit(state)?;
 
-    // rooms: stake
     crate::stake::audit(state)?;
 
     crate::epochs::audit(state)?;
-    // rooms: epochs
 
-    // rooms: points
     crate::points::audit(state)?;
 
-    // rooms: governance
     crate::governance::audit(state)?;
 
-    // rooms: disputes
     crate::disputes::audit(state)?;
     Ok(())
 }

@@ -38,70 +38,44 @@ type Rule = fn(&mut State, &Cycle) -> Result<(), TransactionError>;
 /// Before the transactions.
 const BEGIN: &[Rule] = &[
     keep_beacon,
-    // rooms: accounts
-    // rooms: credits
-    // rooms: escrow
     crate::escrow::release_held,
     crate::escrow::sweep_parts,
-    // rooms: devices
     crate::devices::begin_sale,
     crate::devices::run_timers,
-    // rooms: stake
     crate::stake::sweep,
     crate::epochs::run,
-    // rooms: epochs
-    // rooms: points
     crate::points::begin,
-    // rooms: governance
     crate::governance::measure,
-    // rooms: disputes
     crate::disputes::advance,
 ];
 
 /// After the transactions.
 const END: &[Rule] = &[
     forget_closed,
-    // rooms: accounts
     accounts::expire,
     accounts::adjust,
-    // rooms: credits
     crate::credits::observe,
     crate::credits::watch,
-    // rooms: escrow
     crate::escrow::forget_ended,
-    // rooms: devices
     crate::devices::forget_expired,
-    // rooms: stake
-    // rooms: epochs
-    // rooms: points
     crate::points::draw_due,
     crate::points::convert,
-    // rooms: governance
     crate::governance::run_proposals,
     crate::governance::buy_back,
     crate::governance::sweep,
-    // rooms: disputes
     crate::disputes::forget,
 ];
 
 /// When something in this state wants a block even if no transaction comes: the earliest time.
 pub(crate) fn next_due(state: &State) -> Option<TimestampMs> {
     let due = [
-        // rooms: devices
         crate::devices::next_due(state),
-        // rooms: credits
-        // rooms: points
         crate::points::next_due(state),
-        // rooms: escrow
         crate::escrow::next_release(state),
         crate::escrow::next_part_due(state),
-        // rooms: stake
         crate::stake::next_due(state),
         crate::epochs::next_due(state),
-        // rooms: epochs
-        // rooms: governance
         crate::governance::next_due(state),
-        // rooms: disputes
         crate::disputes::next_due(state),
     ];
     due.into_iter().flatten().min()

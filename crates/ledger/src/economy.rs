@@ -32,31 +32,22 @@ pub struct Economy {
     pub virtual_clock: bool,
     /// The token and its cap.
     pub token: TokenRules,
-    // rooms: accounts
     /// Fees, accounts of several keys, and vesting.
     pub accounts: AccountRules,
-    // rooms: credits
     /// Credits and the oracle.
     pub credits: crate::credits::Rules,
-    // rooms: escrow
     /// Held payouts, fees, leases and orders.
     pub escrow: crate::escrow::EscrowRules,
-    // rooms: devices
     /// Devices, certificates and node licences.
     pub devices: crate::devices::Rules,
-    // rooms: stake
     /// Who may bond what, and what it is lost by.
     pub stake: crate::stake::Rules,
     /// What each epoch mints, and for whom.
     pub epochs: crate::epochs::Rules,
-    // rooms: epochs
-    // rooms: points
     /// Points, teams, chests and certificates.
     pub points: crate::points::Rules,
-    // rooms: governance
     /// Governance, treasury and buy-back.
     pub governance: crate::governance::Rules,
-    // rooms: disputes
     /// Disputes, checkers and penalties.
     pub disputes: crate::disputes::DisputeRules,
 }
@@ -146,26 +137,17 @@ impl Economy {
         RuleError::require(about, "about", "must have at most 4096 bytes")?;
         let symbol = !self.token.symbol.is_empty() && fits(&self.token.symbol);
         RuleError::require(symbol, "token.symbol", "must have 1 to 64 bytes")?;
-        // rooms: accounts
         self.token.validate_allocations()?;
         self.accounts.validate()?;
-        // rooms: credits
         self.credits.validate()?;
-        // rooms: escrow
         self.escrow.validate()?;
-        // rooms: devices
         self.devices.validate()?;
-        // rooms: stake
         self.stake.validate()?;
         self.validate_conversion()?;
         self.epochs.validate(&self.credits, self.room_for_emission())?;
-        // rooms: epochs
-        // rooms: points
         self.points.validate()?;
-        // rooms: governance
         self.governance.validate()?;
         self.governance.validate_with(&self.stake)?;
-        // rooms: disputes
         self.disputes.validate()?;
         let held = self.escrow.hold >= self.disputes.window;
         let rule = "must be at least disputes.window, or there is nothing left to take back";

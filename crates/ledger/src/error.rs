@@ -229,42 +229,33 @@ pub enum TransactionError {
         /// The cap.
         cap: Tokens,
     },
-    // rooms: accounts
     /// A rule of accounts of several keys, grants or fees.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
-    // rooms: credits
     /// Of credits and the oracle.
     #[error(transparent)]
     Credits(#[from] crate::credits::CreditsError),
-    // rooms: escrow
     /// Leases and orders refuse.
     #[error(transparent)]
     Escrow(#[from] crate::escrow::EscrowError),
 
-    // rooms: devices
     /// Of devices, certificates and licences.
     #[error(transparent)]
     Devices(#[from] crate::devices::DevicesError),
 
-    // rooms: stake
     /// Something about stake.
     #[error(transparent)]
     Stake(#[from] crate::stake::StakeError),
     /// Of the room of epochs.
     #[error(transparent)]
     Epochs(#[from] crate::epochs::EpochError),
-    // rooms: epochs
 
-    // rooms: points
     /// Of points.
     #[error(transparent)]
     Points(#[from] crate::points::PointsError),
-    // rooms: governance
     /// Of governance, treasury and pool.
     #[error(transparent)]
     Governance(#[from] crate::governance::GovernanceError),
-    // rooms: disputes
     /// Disputes refuse.
     #[error(transparent)]
     Dispute(#[from] crate::disputes::DisputeError),
@@ -312,26 +303,17 @@ impl TransactionError {
             Self::ModelOwned { .. } => "model_owned",
             Self::RegistryFull { .. } => "registry_full",
             Self::SupplyCap { .. } => "supply_cap",
-            // rooms: accounts
             Self::Accounts(error) => error.code(),
-            // rooms: credits
             Self::Credits(error) => error.code(),
-            // rooms: escrow
             Self::Escrow(error) => error.code(),
 
-            // rooms: devices
             Self::Devices(error) => error.code(),
 
-            // rooms: stake
             Self::Epochs(error) => error.code(),
             Self::Stake(error) => error.code(),
-            // rooms: epochs
 
-            // rooms: points
             Self::Points(error) => error.code(),
-            // rooms: governance
             Self::Governance(error) => error.code(),
-            // rooms: disputes
             Self::Dispute(error) => error.code(),
         }
     }
@@ -343,15 +325,10 @@ impl TransactionError {
     pub const fn is_retryable(&self) -> bool {
         match self {
             Self::WrongNonce { .. } | Self::ChannelNotOver { .. } => true,
-            // rooms: accounts
             Self::Accounts(error) => error.is_retryable(),
-            // rooms: credits
             Self::Credits(error) => error.is_retryable(),
-            // rooms: devices
             Self::Devices(error) => error.is_retryable(),
-            // rooms: points
             Self::Points(error) => error.is_retryable(),
-            // rooms: governance
             Self::Governance(error) => error.is_retryable(),
             _ => false,
         }

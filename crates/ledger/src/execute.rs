@@ -41,29 +41,20 @@ pub(crate) fn execute(state: &mut State, context: &Context<'_>, action: &Action)
             let model = Model { name, manifest: *manifest, kinds, licence, owner };
             registry::register_model(state, context, model)
         }
-        // rooms: accounts
         Action::Accounts(action) => accounts::execute(state, context, action),
-        // rooms: credits
         Action::Credits(action) => credits::execute(state, context, action),
 
-        // rooms: escrow
         Action::Lease(action) => escrow::execute_lease(state, context, action),
         Action::Order(action) => escrow::execute_order(state, context, action),
 
-        // rooms: devices
         Action::Devices(action) => crate::devices::execute(state, context, action),
 
-        // rooms: stake
         Action::Stake(action) => stake::execute(state, context, action),
         Action::Epochs(action) => epochs::execute(state, context, action),
-        // rooms: epochs
 
-        // rooms: points
         Action::Points(action) => points::execute(state, context, action),
 
-        // rooms: governance
         Action::Governance(action) => crate::governance::execute(state, context, action),
-        // rooms: disputes
         Action::Dispute(action) => disputes::execute(state, context, action),
     }
 }

@@ -211,34 +211,25 @@ pub enum Query {
     ///
     /// [`StateKey::to_bytes`]: crate::StateKey::to_bytes
     Prove(Vec<u8>),
-    // rooms: accounts
     /// About accounts of several keys, grants, allocations and fees.
     Accounts(AccountsQuery),
-    // rooms: credits
     /// Of credits and the oracle.
     Credits(crate::credits::CreditsQuery),
-    // rooms: escrow
     /// Held payouts, escrow accounts and orders.
     Escrow(crate::escrow::EscrowQuery),
 
-    // rooms: devices
     /// About devices, certificates and licences.
     Devices(crate::devices::DevicesQuery),
 
-    // rooms: stake
     /// Something about stake.
     Stake(crate::stake::StakeQuery),
     /// About epochs.
     Epochs(crate::epochs::EpochQuery),
-    // rooms: epochs
 
-    // rooms: points
     /// Of points, teams, chests and certificates.
     Points(crate::points::PointsQuery),
-    // rooms: governance
     /// About governance, treasury and pool.
     Governance(crate::governance::GovernanceQuery),
-    // rooms: disputes
     /// Disputes, checkers and convictions.
     Disputes(crate::disputes::DisputeQuery),
 }
@@ -278,34 +269,25 @@ pub enum Answer {
     Proof(Box<Proof>),
     /// To `Flows`.
     Flows(Vec<(Flow, Tokens)>),
-    // rooms: accounts
     /// To `Accounts`.
     Accounts(AccountsAnswer),
-    // rooms: credits
     /// To `Credits`.
     Credits(crate::credits::CreditsAnswer),
-    // rooms: escrow
     /// To `Escrow`.
     Escrow(crate::escrow::EscrowAnswer),
 
-    // rooms: devices
     /// To `Devices`.
     Devices(Box<crate::devices::DevicesAnswer>),
 
-    // rooms: stake
     /// To `Stake`.
     Stake(Box<crate::stake::StakeAnswer>),
     /// To `Epochs`.
     Epochs(Box<crate::epochs::EpochAnswer>),
-    // rooms: epochs
 
-    // rooms: points
     /// To `Points`.
     Points(crate::points::PointsAnswer),
-    // rooms: governance
     /// To `Governance`.
     Governance(Box<crate::governance::GovernanceAnswer>),
-    // rooms: disputes
     /// To `Disputes`.
     Disputes(crate::disputes::DisputeAnswer),
 }

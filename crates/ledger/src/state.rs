@@ -177,7 +177,6 @@ tables! {
     11 Flow flows: Flow => Tokens,
     /// The beacon of a block, for a while.
     12 Beacon beacons: Height => Hash,
-    // rooms: accounts (tags 20 to 29)
     /// An account of several keys.
     20 Multisig multisigs: AccountId => Multisig,
     /// What the members of such an account were asked to approve.
@@ -193,7 +192,6 @@ tables! {
     /// The base fee, where there are fees.
     26 BaseFee base_fee: () => BaseFee,
 
-    // rooms: credits (tags 30 to 39)
     /// What a poster says that a token costs.
     30 PricePost price_posts: AccountId => crate::credits::Post,
     /// A time in which the posts' median had one value, by its beginning.
@@ -201,7 +199,6 @@ tables! {
     /// The sums of buying and settling credits.
     32 CreditBook credit_book: () => crate::credits::Book,
 
-    // rooms: escrow (tags 40 to 49)
     /// A payout that is held until its dispute window has passed.
     40 Held held: HeldKey => HeldPayout,
     /// An escrow account with its bids and leases.
@@ -213,7 +210,6 @@ tables! {
     /// How a buyer stands that rejected parts.
     44 Standing standings: AccountId => Standing,
 
-    // rooms: devices (tags 50 to 59)
     /// A device, by its fingerprint.
     50 Device devices: Hash => crate::devices::Device,
     /// A certificate, by its issuer and serial.
@@ -229,7 +225,6 @@ tables! {
     /// What an account bought in the sale.
     56 LicenceBuyer licence_buyers: AccountId => crate::devices::LicenceBuyer,
 
-    // rooms: stake (tags 60 to 69)
     /// All stake behind a subject.
     60 StakePool stake_pools: Subject => StakePool,
     /// What an account staked on a subject.
@@ -255,9 +250,7 @@ tables! {
     73 Reward rewards: AccountId => Tokens,
     /// How an epoch was split, for a while: by stream and number.
     74 EpochSplit epoch_splits: (String, u64) => crate::epochs::EpochSplit,
-    // rooms: epochs (tags 70 to 79)
 
-    // rooms: points (tags 80 to 89)
     /// The sums of points.
     80 PointsBook points_book: () => crate::points::PointsBook,
     /// What an account has of points.
@@ -269,7 +262,6 @@ tables! {
     /// What the last draw for an account gave.
     84 ChestsDrawn chests_drawn: AccountId => crate::points::Drawn,
 
-    // rooms: governance (tags 90 to 99)
     /// Governance as a whole.
     90 Governance governance: () => crate::governance::Governance,
     /// A proposal, by its number.
@@ -287,7 +279,6 @@ tables! {
     /// The pool of tokens and credits.
     97 Pool pool: () => crate::governance::Pool,
 
-    // rooms: disputes (tags 100 to 109)
     /// The root of a gateway's receipts in one block.
     100 ReceiptRoot receipt_roots: RootKey => ReceiptRoot,
     /// A dispute about a receipt.
@@ -322,26 +313,17 @@ pub(crate) struct Indexes {
     pub(crate) channels_of_payer: BTreeMap<PublicKey, BTreeSet<ChannelId>>,
     pub(crate) channels_of_provider: BTreeMap<NodeId, BTreeSet<ChannelId>>,
     pub(crate) closed_by_time: BTreeSet<(TimestampMs, ChannelId)>,
-    // rooms: accounts
     pub(crate) accounts: AccountIndexes,
-    // rooms: credits
 
-    // rooms: escrow
     pub(crate) escrow: EscrowIndex,
 
-    // rooms: devices
     pub(crate) devices: crate::devices::DeviceIndexes,
 
-    // rooms: stake
     pub(crate) stake: StakeIndexes,
     pub(crate) devices_of_account: BTreeMap<AccountId, u32>,
-    // rooms: epochs
 
-    // rooms: points
     pub(crate) points: crate::points::PointsIndexes,
-    // rooms: governance
     pub(crate) governance: crate::governance::GovernanceIndexes,
-    // rooms: disputes
     pub(crate) disputes: DisputeIndex,
 }
 
@@ -366,9 +348,7 @@ pub(crate) fn link<K: Ord, V: Ord>(
 impl Indexes {
     /// Enters (`present`) or takes out a record.
     fn note(&mut self, row: &Row, present: bool) {
-        // rooms: accounts
         self.accounts.note(row, present);
-        // rooms: stake
         self.stake.note(row, present);
         match row {
             Row::Session(key, Some(session)) => {
@@ -385,33 +365,23 @@ impl Indexes {
                     self.closed_by_time.remove(&(*closed_at, *id));
                 }
             }
-            // rooms: accounts
 
-            // rooms: credits
-
-            // rooms: escrow
             Row::Held(..) | Row::Escrow(..) | Row::Order(..) | Row::OrderPart(..) => {
                 self.escrow.note(row, present);
             }
 
-            // rooms: devices
             Row::Device(..) | Row::Certificate(..) | Row::Licence(..) => {
                 self.devices.note(row, present);
             }
 
-            // rooms: stake
             Row::Capacity(_, Some(capacity)) => {
                 crate::epochs::note(&mut self.devices_of_account, capacity.account, present);
             }
-            // rooms: epochs
 
-            // rooms: points
             Row::PointsAccount(..) | Row::ChestOpening(..) => self.points.note(row, present),
 
-            // rooms: governance
             Row::Proposal(..) | Row::CouncilSpend(..) => self.governance.note(row, present),
 
-            // rooms: disputes
             Row::Dispute(..) | Row::Checker(..) => self.disputes.note(row, present),
             _ => {}
         }

@@ -131,36 +131,27 @@ pub enum Action {
         /// The licence's SPDX name, at most 64 bytes.
         licence: String,
     },
-    // rooms: accounts
     /// Accounts of several keys, and grants.
     Accounts(AccountsAction),
-    // rooms: credits
     /// Credits for tokens, tokens for credits, and prices.
     Credits(crate::credits::CreditsAction),
-    // rooms: escrow
     /// Escrow accounts and leases.
     Lease(crate::escrow::LeaseAction),
     /// Orders in parts.
     Order(crate::escrow::OrderAction),
 
-    // rooms: devices
     /// An action on devices, certificates or licences.
     Devices(Box<crate::devices::DevicesAction>),
 
-    // rooms: stake
     /// Something about stake.
     Stake(Box<crate::stake::StakeAction>),
     /// Epochs: reports, and claims of rewards.
     Epochs(crate::epochs::EpochAction),
-    // rooms: epochs
 
-    // rooms: points
     /// Teams, invitations, chests, certificates, and what points become.
     Points(crate::points::PointsAction),
-    // rooms: governance
     /// An action of governance.
     Governance(Box<crate::governance::GovernanceAction>),
-    // rooms: disputes
     /// Receipts' roots, evidence, challenges and checks.
     Dispute(crate::disputes::DisputeAction),
 }

@@ -90,7 +90,6 @@ fn actions() -> Vec<Action> {
             kinds: vec![JobKind::Generate],
             licence: "MIT".into(),
         },
-        // rooms: stake
         Action::Stake(Box::new(StakeAction::Judge {
             subject: Subject { role: Role::Checker, operator: node },
             offence: Offence::Interruption,
@@ -100,17 +99,11 @@ fn actions() -> Vec<Action> {
         })),
     ]
     .into_iter()
-    // rooms: accounts
     .chain(accounts_actions())
-    // rooms: credits
     .chain(credits_actions())
-    // rooms: devices
     .chain(devices_actions())
-    // rooms: epochs
     .chain(epoch_actions())
-    // rooms: points
     .chain(points_actions())
-    // rooms: governance
     .chain(governance_actions())
     .collect()
 }

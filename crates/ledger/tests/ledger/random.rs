@@ -57,13 +57,9 @@ fn parameters() -> Parameters {
 /// The economy of a history: every room is on.
 fn economy(variant: usize) -> Economy {
     let mut economy = plain_economy(variant);
-    // rooms: escrow
     escrow::rules(&mut economy);
-    // rooms: devices
     economy.devices = devices::rules();
-    // rooms: governance
     economy.governance = governance::rules();
-    // rooms: disputes
     disputes::rules(&mut economy);
     economy
 }
@@ -72,17 +68,12 @@ fn economy(variant: usize) -> Economy {
 /// about it.
 fn plain_economy(variant: usize) -> Economy {
     let mut economy = Economy {
-        // rooms: credits
         credits: credits::rules(variant),
-        // rooms: epochs
         epochs: epochs::rules(),
-        // rooms: points
         points: points::rules(),
-        // rooms: stake
         stake: stake::rules(variant),
         ..Economy::default()
     };
-    // rooms: accounts
     accounts::switch_on(&mut economy);
     economy
 }
@@ -116,16 +107,13 @@ impl Run {
             self.world.sign(&bob(), create(11, 1_500, 600)),
         ];
         self.apply(&transactions);
-        // rooms: accounts
         let transactions = accounts::beginning(&self.world);
         self.apply(&transactions);
-        // rooms: stake
         for transactions in stake::beginning() {
             let sign = |(signer, action)| self.world.sign(&signer, action);
             let transactions: Vec<_> = transactions.into_iter().map(sign).collect();
             self.apply(&transactions);
         }
-        // rooms: governance
         for (signer, action) in governance::funding() {
             let transaction = self.world.sign(&signer, action);
             self.apply(&[transaction]);
@@ -186,7 +174,6 @@ impl Run {
                 let payer = key([10, 11, 1, 2][usize::from(signer % 4)]);
                 (Some(payer), open_channel([nonce; 32], &provider, deposit, later(life)))
             }
-            // rooms: accounts
             Attempt::Accounts(attempt) => accounts::action(&self.world, &attempt),
             other => self.channel_action(&other),
         }
@@ -219,35 +206,27 @@ impl Run {
             Attempt::Expire { channel } => {
                 (None, Action::ExpireChannel { channel: self.pick(channel) })
             }
-            // rooms: credits
             Attempt::Credits { what, amount } => {
                 let (signer, action) = credits::action(what, amount);
                 (Some(signer), action)
             }
-            // rooms: escrow
             Attempt::Escrow(step) => self.escrow_action(&step),
-            // rooms: epochs
             Attempt::Epochs { what, amount } => (Some(alice()), epochs::action(what, amount)),
-            // rooms: points
             Attempt::Points { what, amount, other } => {
                 (None, points::action(what, amount, account_of(&actor(other))))
             }
-            // rooms: stake
             Attempt::Stake { what, amount, other } => {
                 let (signer, action) = stake::action(what, amount, other);
                 (Some(signer), action)
             }
-            // rooms: devices
             Attempt::Devices { what, amount, other } => {
                 let (signer, action) = devices::action(what, amount, account_of(&actor(other)));
                 (Some(signer), action)
             }
-            // rooms: governance
             Attempt::Governance { what, amount, other } => {
                 let (signer, action) = governance::action(what, amount, account_of(&actor(other)));
                 (Some(signer), action)
             }
-            // rooms: disputes
             Attempt::Dispute(step) => self.dispute_action(&step),
             other => registry_action(&other),
         }

@@ -28,7 +28,6 @@ const MET: &[&str] = &[
     "channel_exists",
     "channel_not_over",
     "channel_ending",
-    // rooms: accounts
     "fee_unpayable",
     "multisig_proposal_limit",
     "multisig_proposal_ended",
@@ -36,19 +35,16 @@ const MET: &[&str] = &[
     "vesting_nothing",
     "vesting_not_revocable",
     "vesting_grant_limit",
-    // rooms: credits
     "credits_no_price",
     "credits_too_few",
     "credits_too_dear",
     "credits_refunds_off",
     "oracle_not_poster",
-    // rooms: epochs
     "epoch_not_reporter",
     "epoch_unknown_device",
     "epoch_fact",
     "epoch_not_reported",
     "epoch_nothing_to_claim",
-    // rooms: devices
     "device_taken",
     "device_unknown",
     "certificate_end",
@@ -58,19 +54,16 @@ const MET: &[&str] = &[
     "licence_bound",
     "licence_price",
     "reward_owned",
-    // rooms: governance
     "governance_no_votes",
     "governance_proposal_state",
     "governance_council_phase",
     "governance_rule_broken",
     "pool_sides",
     "pool_closed",
-    // rooms: points
     "points_in_team",
     "points_no_chest",
     "points_self_referral",
     "points_ended",
-    // rooms: stake
     "stake_nothing_to_claim",
     "stake_insufficient",
     "stake_not_jailed",

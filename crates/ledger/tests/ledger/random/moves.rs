@@ -24,23 +24,14 @@ pub(super) enum Attempt {
     Register { reward: u8 },
     Deregister,
     Model { name: u8 },
-    // rooms: accounts
     Accounts(accounts::Attempt),
-    // rooms: credits
     Credits { what: u8, amount: u64 },
-    // rooms: escrow
     Escrow(super::escrow::Step),
-    // rooms: epochs
     Epochs { what: u8, amount: u64 },
-    // rooms: points
     Points { what: u8, amount: u64, other: u8 },
-    // rooms: stake
     Stake { what: u8, amount: u64, other: u8 },
-    // rooms: devices
     Devices { what: u8, amount: u64, other: u8 },
-    // rooms: governance
     Governance { what: u8, amount: u64, other: u8 },
-    // rooms: disputes
     Dispute(super::disputes::Step),
 }
 
@@ -112,27 +103,18 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         1 => any().prop_map(|reward| Attempt::Register { reward }),
         1 => Just(Attempt::Deregister),
         1 => (0..3_u8).prop_map(|name| Attempt::Model { name }),
-        // rooms: accounts
         6 => accounts::attempt().prop_map(Attempt::Accounts),
-        // rooms: credits
         5 => (any(), amount()).prop_map(|(what, amount)| Attempt::Credits { what, amount }),
-        // rooms: escrow
         3 => super::escrow::step().prop_map(Attempt::Escrow),
-        // rooms: epochs
         4 => (any(), amount()).prop_map(|(what, amount)| Attempt::Epochs { what, amount }),
-        // rooms: points
         5 => (any(), amount(), any())
             .prop_map(|(what, amount, other)| Attempt::Points { what, amount, other }),
-        // rooms: stake
         14 => (any(), prop_oneof![3 => 0..200_u64, 1 => amount()], any())
             .prop_map(|(what, amount, other)| Attempt::Stake { what, amount, other }),
-        // rooms: devices
         6 => (any(), amount(), any())
             .prop_map(|(what, amount, other)| Attempt::Devices { what, amount, other }),
-        // rooms: governance
         8 => (any(), amount(), any())
             .prop_map(|(what, amount, other)| Attempt::Governance { what, amount, other }),
-        // rooms: disputes
         2 => super::disputes::step().prop_map(Attempt::Dispute),
     ]
 }

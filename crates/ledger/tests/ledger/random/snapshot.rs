@@ -12,9 +12,7 @@ pub(super) struct Snapshot {
     supply: Supply,
     pub(super) channels: BTreeMap<ChannelId, Channel>,
     earned: Vec<Credits>,
-    // rooms: credits
     trade: remuda_ledger::credits::Book,
-    // rooms: governance
     governance: governance::Measures,
 }
 
@@ -28,10 +26,8 @@ impl Snapshot {
             }
         }
         let earned = (0..8).map(|index| world.account(&actor(index)).earned).collect();
-        // rooms: credits
         credits::check(world);
         let trade = credits::status(world).book;
-        // rooms: governance
         let governance = governance::measure(world);
         Self { supply: world.supply(), channels, earned, trade, governance }
     }
@@ -43,7 +39,6 @@ impl Snapshot {
             assert!(before.redeemed <= after.redeemed && before.deposit <= after.deposit);
             assert_eq!(before.account, after.account);
         }
-        // rooms: governance
         self.governance.check(&next.governance);
         assert!(self.supply.minted <= next.supply.minted);
         assert!(self.supply.burned <= next.supply.burned);
@@ -67,11 +62,9 @@ impl Snapshot {
                 granted = granted.add(amount).unwrap();
             }
         }
-        // rooms: credits
         granted = granted.add(next.trade.sold.sub(self.trade.sold).unwrap()).unwrap();
         let settled = next.trade.settled.sub(self.trade.settled).unwrap();
         earned = earned.sub(settled).unwrap();
-        // rooms: accounts
         // What was earned falls beside that only by fees that were paid of it.
         let ended = supply.retired.sub(self.supply.retired).unwrap();
         assert_eq!(supply.granted, granted);
