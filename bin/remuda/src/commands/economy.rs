@@ -49,11 +49,11 @@ pub(crate) async fn run(access: &LedgerAccess, step: Step, output: Output) -> Re
     match step {
         Step::Act(action) => {
             let key = access.home.wallet()?;
-            send(access, Signer::new(access.ledger.clone(), key), action, output).await
+            send(Signer::new(access.ledger.clone(), key), action, output).await
         }
         Step::ActAsNode(role, action) => {
             let key = access.home.node_key(&role)?;
-            send(access, Signer::new(access.ledger.clone(), key), action, output).await
+            send(Signer::new(access.ledger.clone(), key), action, output).await
         }
         Step::Ask(queries) => {
             for query in queries {
@@ -64,9 +64,8 @@ pub(crate) async fn run(access: &LedgerAccess, step: Step, output: Output) -> Re
     }
 }
 
-async fn send(access: &LedgerAccess, signer: Signer, action: Action, output: Output) -> Result<()> {
+async fn send(signer: Signer, action: Action, output: Output) -> Result<()> {
     let included = signer.send(action).await?;
-    let _ = access;
     let value = json!({ "height": included.height, "transaction": included.digest });
     output.result(&value, || format!("done in block {}", included.height));
     Ok(())
