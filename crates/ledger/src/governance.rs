@@ -23,7 +23,7 @@ mod votes;
 pub use actions::{
     CHANGES_MAX, GovernanceAction, MEMO_BYTES_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX, VALUE_BYTES_MAX,
 };
-pub use changes::BUILT_IN_IMMUTABLE;
+pub use changes::{BUILT_IN_IMMUTABLE, rule_mut};
 pub use error::GovernanceError;
 pub use queries::{GovernanceAnswer, GovernanceQuery};
 pub use records::{

@@ -1,6 +1,7 @@
 //! One rule set otherwise.
 
 use remuda_ledger::Economy;
+use remuda_ledger::governance::rule_mut;
 use serde_json::Value;
 
 use crate::ProfileError;
@@ -14,12 +15,7 @@ pub fn with(economy: &Economy, path: &str, json: &str) -> Result<Economy, Profil
     let refuse = |reason: String| ProfileError { line: None, path: Some(path.into()), reason };
     let value: Value = serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
     let mut rules = serde_json::to_value(economy).map_err(|error| refuse(error.to_string()))?;
-    let place = path.split('.').try_fold(&mut rules, |at, step| match at {
-        Value::Object(members) => members.get_mut(step),
-        Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
-        _ => None,
-    });
-    *place.ok_or_else(|| refuse("is no rule".into()))? = value;
+    *rule_mut(&mut rules, path).ok_or_else(|| refuse("is no rule".into()))? = value;
     let changed: Economy =
         serde_json::from_value(rules).map_err(|error| refuse(error.to_string()))?;
     changed.validate().map_err(|error| ProfileError {

@@ -78,7 +78,7 @@ fn set(root: &mut Value, name: &str, path: &str, text: &str) -> Result<(), Gover
     let unknown = || GovernanceError::UnknownParameter { path: name.into() };
     let value: Value = serde_json::from_str(text).map_err(|error| wrong_value(name, &error))?;
     let (parent, last) = match path.rsplit_once('.') {
-        Some((parent, last)) => (find_mut(root, parent).ok_or_else(unknown)?, last),
+        Some((parent, last)) => (rule_mut(root, parent).ok_or_else(unknown)?, last),
         None => (root, path),
     };
     match parent {
@@ -94,7 +94,10 @@ fn set(root: &mut Value, name: &str, path: &str, text: &str) -> Result<(), Gover
     Ok(())
 }
 
-fn find_mut<'a>(root: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+/// The rule at a path such as `stake.cooldown` or `epochs.streams.0.length` in an economy's
+/// JSON; `None` when there is none.
+#[must_use]
+pub fn rule_mut<'a>(root: &'a mut Value, path: &str) -> Option<&'a mut Value> {
     path.split('.').try_fold(root, |at, step| match at {
         Value::Object(fields) => fields.get_mut(step),
         Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
